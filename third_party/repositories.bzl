@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The repositories that evoke builds with. All of them wrap what Debian's
+# packages installed, so nothing is downloaded.
+
+load("//third_party:absl.bzl", "debian_absl")
+load("//third_party:generated.bzl", "generated_repository")
+
+_PUBLIC = 'package(default_visibility = ["//visibility:public"])\n'
+
+_RULES_CC = """
+def cc_binary(**kwargs):
+    native.cc_binary(**kwargs)
+
+def cc_library(**kwargs):
+    native.cc_library(**kwargs)
+
+def cc_test(**kwargs):
+    native.cc_test(**kwargs)
+
+def cc_import(**kwargs):
+    native.cc_import(**kwargs)
+
+def cc_proto_library(**kwargs):
+    native.cc_proto_library(**kwargs)
+
+def cc_toolchain(**kwargs):
+    native.cc_toolchain(**kwargs)
+
+def cc_toolchain_suite(**kwargs):
+    native.cc_toolchain_suite(**kwargs)
+
+def objc_library(**kwargs):
+    native.objc_library(**kwargs)
+"""
+
+_RULES_JAVA = """
+def java_binary(**kwargs):
+    native.java_binary(**kwargs)
+
+def java_import(**kwargs):
+    native.java_import(**kwargs)
+
+def java_library(**kwargs):
+    native.java_library(**kwargs)
+
+def java_proto_library(**kwargs):
+    native.java_proto_library(**kwargs)
+
+def java_runtime(**kwargs):
+    native.java_runtime(**kwargs)
+
+def java_toolchain(**kwargs):
+    native.java_toolchain(**kwargs)
+"""
+
+_RULES_PROTO = """
+def proto_library(**kwargs):
+    native.proto_library(**kwargs)
+
+def proto_lang_toolchain(**kwargs):
+    native.proto_lang_toolchain(**kwargs)
+"""
+
+# Only `bazel coverage` runs these; they exist so that the labels resolve.
+_COVERAGE_TOOLS = _PUBLIC + """
+[sh_binary(
+    name = name,
+    srcs = ["unavailable.sh"],
+) for name in [
+    "coverage_report_generator",
+    "lcov_merger",
+]]
+"""
+
+_COVERAGE_SCRIPT = """#!/bin/sh
+echo "coverage tools are not part of this build" >&2
+exit 1
+"""
+
+_ORACLE = _PUBLIC + """
+[cc_library(
+    name = name,
+    linkopts = ["-l" + name],
+) for name in [
+    "event",
+    "event_core",
+    "event_extra",
+]]
+
+cc_library(
+    name = "event_pthreads",
+    linkopts = ["-levent_pthreads"],
+    deps = [":event_core"],
+)
+"""
+
+_BENCHMARK = _PUBLIC + """
+cc_library(
+    name = "benchmark",
+    linkopts = [
+        "-lbenchmark",
+        "-pthread",
+    ],
+)
+
+cc_library(
+    name = "benchmark_main",
+    linkopts = ["-lbenchmark_main"],
+    deps = [":benchmark"],
+)
+"""
+
+def evoke_bazel_builtins():
+    """Stands in for the repositories that Bazel itself would download.
+
+    Bazel's own tools load a few rules from rules_cc, rules_java and
+    rules_proto; the native rules behind those names are all they need.
+    """
+    generated_repository(
+        name = "rules_cc",
+        files = {"cc/BUILD": "", "cc/defs.bzl": _RULES_CC},
+    )
+    generated_repository(
+        name = "rules_java",
+        files = {"java/BUILD": "", "java/defs.bzl": _RULES_JAVA},
+    )
+    generated_repository(
+        name = "rules_proto",
+        files = {"proto/BUILD": "", "proto/defs.bzl": _RULES_PROTO},
+    )
+    generated_repository(
+        name = "remote_coverage_tools",
+        files = {"BUILD": _COVERAGE_TOOLS, "unavailable.sh": _COVERAGE_SCRIPT},
+    )
+
+def evoke_dependencies():
+    """What evoke's targets depend on, unless the workspace has it already.
+
+    The library itself needs @com_google_absl only; the rest is for tests,
+    benchmarks and the comparison with Debian's libevent.
+    """
+    existing = native.existing_rules()
+    if "com_google_absl" not in existing:
+        debian_absl(name = "com_google_absl")
+    if "com_google_googletest" not in existing:
+        native.new_local_repository(
+            name = "com_google_googletest",
+            build_file = "@evoke//third_party:googletest.BUILD",
+            path = "/usr/src/googletest",
+        )
+    if "com_google_benchmark" not in existing:
+        generated_repository(
+            name = "com_google_benchmark",
+            files = {"BUILD": _BENCHMARK},
+            needs = {"/usr/include/benchmark/benchmark.h": "libbenchmark-dev"},
+        )
+
+    # Debian's libevent, which evoke is compared with. Its headers are those of
+    # /usr/include: a target that depends on it must not also depend on
+    # //include:headers.
+    if "libevent_debian" not in existing:
+        generated_repository(
+            name = "libevent_debian",
+            files = {"BUILD": _ORACLE},
+            needs = {"/usr/include/event2/event.h": "libevent-dev"},
+        )

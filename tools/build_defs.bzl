@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Compiler flags that evoke's targets need wherever they are built, also from
+# another workspace. Warnings and sanitizers are the workspace's choice and
+# live in .bazelrc.
+
+# For the library's own sources (util, backends, event, buffer, bufferevent,
+# listener): it links against libc alone, so nothing may need libstdc++.
+EVOKE_COPTS = [
+    "-std=c++20",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-threadsafe-statics",
+    "-fno-semantic-interposition",
+]
+
+# For tests, tools, benchmarks and examples in C++.
+EVOKE_CXX_COPTS = ["-std=c++20"]
+
+# For examples and tests in C.
+EVOKE_C_COPTS = ["-std=gnu11"]
