@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The byte queue behind `struct evbuffer`: a list of chains (chain.h), bytes in
+// at the end, out at the start.
+//
+// What a list of chains looks like:
+//
+//     first                tail                last
+//     [bytes] -> [bytes] -> [bytes|room] -> [room] -> [room]
+//
+// Every chain up to `tail` holds at least one byte; the chains behind it hold
+// none and are our own writable memory, put there by evbuffer_expand() or
+// evbuffer_reserve_space(). `tail` is null when the buffer is empty.
+//
+// The public functions are in the files named after what they do: add.cc,
+// reserve.cc, take.cc, move.cc, reference.cc, position.cc, search.cc, eol.cc,
+// io.cc, file_segment.cc, callbacks.cc, compat.cc. What bufferevents use beside
+// them is declared below the struct.
+#ifndef EVOKE_BUFFER_EVBUFFER_H_
+#define EVOKE_BUFFER_EVBUFFER_H_
+
+#include <event2/buffer.h>
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "absl/base/attributes.h"
+
+struct bufferevent;
+struct event_base;
+
+namespace evoke {
+struct CallbackCursor;
+struct Chain;
+class ChainPool;
+}  // namespace evoke
+
+struct evbuffer {
+  // The bytes.
+  evoke::Chain* first = nullptr;
+  evoke::Chain* tail = nullptr;  // the last one that holds bytes
+  evoke::Chain* last = nullptr;
+  size_t length_bytes = 0;
+
+  // What callbacks have not been told yet (callbacks.cc).
+  size_t added_bytes = 0;
+  size_t deleted_bytes = 0;
+  evbuffer_cb_entry* callbacks = nullptr;    // last added first
+  evoke::CallbackCursor* cursors = nullptr;  // the runs that are under way
+  evbuffer_cb_func watcher_fn = nullptr;     // see BufferSetWatcher()
+  void* watcher_arg = nullptr;
+
+  // Where chains come from and go to; null: straight to the memory hooks.
+  evoke::ChainPool* pool = nullptr;
+  // How much a read lately found; sizes the room of the next (io.cc).
+  uint32_t read_hint_bytes = 0;
+
+  uint32_t refs = 1;
+  uint32_t flags = 0;  // EVBUFFER_FLAG_*
+  bool start_frozen = false;
+  bool end_frozen = false;
+  bool deferred = false;  // callbacks run from `defer_base`
+  event_base* defer_base = nullptr;
+  event_callback deferred_callback = {};
+
+  // The bufferevent that this is the input or output of, or null.
+  bufferevent* parent = nullptr;
+
+  size_t length() const { return length_bytes; }
+};
+
+namespace evoke {
+
+// --- For bufferevents --------------------------------------------------------
+// None of these looks at the freeze: a bufferevent freezes the end of its input
+// and the start of its output against the user, once, and works on them through
+// here.
+
+// Reads what `fd` has, at most `limit_bytes`, with one readv(2) into room that
+// is sized by what this buffer lately received, with a spill behind it that
+// holds the rest of a burst. Only memory that was filled stays with the buffer.
+// Works on every kind of fd. Takes no more than about 128 KiB in one call.
+//
+// Returns the bytes read, 0 at the end of the file (and when `limit_bytes` is
+// 0, without a system call), -1 with errno set otherwise: EAGAIN, EINTR and
+// the like as read(2) has it, ENOMEM when there is no memory for any room; the
+// buffer is then as it was.
+//
+// Runs the callbacks, which may free the buffer's owner: the caller holds a
+// reference on what it touches afterwards.
+ssize_t BufferReadFd(evbuffer* buffer, int fd, size_t limit_bytes);
+
+// Writes at most `limit_bytes` from the start with one writev(2), or with one
+// sendfile(2) where the first chain is a part of a file, and drains what was
+// written. SIGPIPE is raised as writev(2) raises it.
+//
+// Returns the bytes written, which may be less than there are; 0 when there is
+// nothing to write or `limit_bytes` is 0; -1 with errno set, and the buffer is
+// then as it was. Runs the callbacks, as BufferReadFd() does.
+ssize_t BufferWriteFd(evbuffer* buffer, int fd, size_t limit_bytes);
+
+// References. evbuffer_new() gives one, which evbuffer_free() takes back; the
+// bytes, callbacks and references into foreign memory go with the last one.
+void BufferIncref(evbuffer* buffer);
+void BufferDecref(evbuffer* buffer);
+
+// The owner's callback: one for each buffer, without an allocation, told at
+// once even where the user's are deferred, after the user's, and not in the
+// list that evbuffer_setcb() clears. `fn` null takes it away. Called once for
+// each operation that changed the length, as an evbuffer_cb_func.
+void BufferSetWatcher(evbuffer* buffer, evbuffer_cb_func fn, void* arg);
+
+// The bufferevent that owns the buffer; null when it lets go.
+void BufferSetParent(evbuffer* buffer, bufferevent* parent);
+
+// Chains come from and go back to `pool` from now on, of which a reference is
+// taken (chain_pool.h); null: the memory hooks again.
+// REQUIRES: the buffer is used by the thread that runs the pool's loop only.
+void BufferSetPool(evbuffer* buffer, ChainPool* pool);
+
+// --- For the files of this folder --------------------------------------------
+
+// Held by every public function while it works: whatever the callbacks do, free
+// the buffer included, it stays until the function is done with it. This is
+// also where a buffer's lock is to be taken and let go.
+class BufferGuard {
+ public:
+  explicit BufferGuard(evbuffer* buffer) : buffer_(buffer) {
+    BufferIncref(buffer);
+  }
+  ~BufferGuard() { BufferDecref(buffer_); }
+  BufferGuard(const BufferGuard&) = delete;
+  BufferGuard& operator=(const BufferGuard&) = delete;
+
+ private:
+  evbuffer* buffer_;
+};
+
+}  // namespace evoke
+
+#endif  // EVOKE_BUFFER_EVBUFFER_H_
