@@ -49,15 +49,6 @@ class Queue {
     Links(other).tqe_prev = &Links(element).tqe_next;
   }
 
-  // The last element, or nullptr. The tail's link is the first member of the
-  // links, so that the element is found from the link that points at it.
-  T* back() const {
-    if (empty()) return nullptr;
-    T* element = first_;
-    while (Next(element) != nullptr) element = Next(element);
-    return element;
-  }
-
   // REQUIRES: `element` is in this queue.
   void Remove(T* element) {
     T* next = Links(element).tqe_next;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What is ready to run: one queue for each priority, first in first out, and a
+// waiting room for what may only join them in the next turn.
+#ifndef EVOKE_EVENT_ACTIVE_QUEUES_H_
+#define EVOKE_EVENT_ACTIVE_QUEUES_H_
+
+#include <event2/event_struct.h>
+#include <stddef.h>
+
+#include "util/intrusive_list.h"
+
+namespace evoke {
+
+class ActiveQueues {
+ public:
+  ActiveQueues() = default;
+  ActiveQueues(const ActiveQueues&) = delete;
+  ActiveQueues& operator=(const ActiveQueues&) = delete;
+  ~ActiveQueues();
+
+  // Makes `count` empty queues. REQUIRES: empty(). Returns false when memory is
+  // short; the queues are then as they were.
+  [[nodiscard]] bool SetPriorities(int count);
+  int priorities() const { return priorities_; }
+
+  // Nothing in any queue, nor in the waiting room.
+  bool empty() const { return count_ == 0; }
+
+  // The first callback of one queue, or nullptr.
+  event_callback* Front(int priority) const {
+    return queues_[priority].front();
+  }
+
+  // Puts it at the end of its queue. Sets EVLIST_ACTIVE.
+  // REQUIRES: neither active nor waiting.
+  void Push(event_callback* callback);
+
+  // Puts it into the waiting room. Sets EVLIST_ACTIVE_LATER.
+  void PushLater(event_callback* callback);
+
+  // Takes it out of its queue or the waiting room, wherever it is.
+  void Remove(event_callback* callback);
+
+  // Lets all that waits join its queue; returns how many were deferred
+  // callbacks of the library.
+  int AdmitLater();
+
+  // Any callback of all, or nullptr: for those who take all of them out.
+  event_callback* Any() const;
+
+ private:
+  static auto& LinkOf(event_callback* callback) {
+    return callback->evcb_active_next;
+  }
+  using CallbackQueue = Queue<event_callback, &ActiveQueues::LinkOf>;
+
+  CallbackQueue* queues_ = nullptr;
+  CallbackQueue later_;
+  int priorities_ = 0;
+  int count_ = 0;
+};
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_ACTIVE_QUEUES_H_

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Queues for timeouts of one length (event_base_init_common_timeout): thousands
+// of connections with the same 60 seconds come due in the order in which they
+// were added, so a list does what the heap would need O(log n) for. Only one
+// placeholder for each queue is in the heap, due when its first event is.
+//
+// A program asks for such a queue by a timeval whose microseconds carry a mark
+// and the number of the queue in their upper bits:
+//   bits 28-31: 5, bits 20-27: the queue, bits 0-19: microseconds.
+#ifndef EVOKE_EVENT_COMMON_TIMEOUT_H_
+#define EVOKE_EVENT_COMMON_TIMEOUT_H_
+
+#include <event2/event_struct.h>
+#include <stdint.h>
+#include <sys/time.h>
+
+#include "event/timer_heap.h"
+#include "util/intrusive_list.h"
+
+namespace evoke {
+
+inline constexpr int kMaxCommonTimeouts = 256;
+inline constexpr int64_t kMicrosMask = 0x000fffff;
+
+class CommonTimeouts {
+ public:
+  CommonTimeouts() = default;
+  CommonTimeouts(const CommonTimeouts&) = delete;
+  CommonTimeouts& operator=(const CommonTimeouts&) = delete;
+  ~CommonTimeouts();
+
+  // The marked timeval of the queue for `duration`, made if there is none; it
+  // lives as long as the base. Null (and a warning) when there are 256 queues
+  // already, or when memory is short.
+  const timeval* Intern(event_base* base, const timeval* duration);
+
+  // Is this timeval marked with a queue that exists?
+  bool IsMarked(const timeval& tv) const;
+
+  // Puts `ev`, whose ev_timeout is a marked deadline, into its queue; tells
+  // `heap` if it became the first. REQUIRES: heap->Reserve() succeeded.
+  void Insert(event* ev, TimerHeap* heap);
+  void Remove(event* ev, TimerHeap* heap);
+
+  // Is `ev`, the top of the heap, the placeholder of a queue? Then its first
+  // event, which is due when the placeholder is; else nullptr.
+  event* FirstBehind(const event* placeholder) const;
+
+  // Any event in any queue, or nullptr.
+  event* Any() const;
+
+ private:
+  struct CommonQueue;
+  CommonQueue& QueueOf(const timeval& tv) const;
+
+  CommonQueue* queues_[kMaxCommonTimeouts] = {};
+  int count_ = 0;
+};
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_COMMON_TIMEOUT_H_

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Callbacks that the library itself puts off until the loop runs them: those
+// of evbuffers (evbuffer_defer_callbacks) and of bufferevents
+// (BEV_OPT_DEFER_CALLBACKS). They share the active queues with the events of
+// the program, since a public struct event begins with a struct event_callback.
+#ifndef EVOKE_EVENT_DEFERRED_H_
+#define EVOKE_EVENT_DEFERRED_H_
+
+#include <event2/event_struct.h>
+#include <stdint.h>
+
+namespace evoke {
+
+using DeferredFn = void (*)(event_callback* callback, void* arg);
+
+// Prepares `callback`, which is not scheduled, to run `fn(callback, arg)` at
+// `priority` (lower runs first).
+void DeferredInit(event_callback* callback, uint8_t priority, DeferredFn fn,
+                  void* arg);
+
+// Changes the priority. REQUIRES: not scheduled.
+void DeferredSetPriority(event_callback* callback, uint8_t priority);
+
+// Lets the loop of `base` run `callback` once; `callback` must live until then
+// or until it is cancelled. At most 32 of them join the queues of one turn, the
+// rest wait for the next, so that callbacks that schedule each other cannot
+// keep the loop from looking at the kernel. Returns false when it is scheduled
+// already, which changes nothing.
+bool DeferredSchedule(event_base* base, event_callback* callback);
+
+// Takes it out; no effect when it is not scheduled.
+void DeferredCancel(event_base* base, event_callback* callback);
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_DEFERRED_H_

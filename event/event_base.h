@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// struct event_base: one loop, and all that it knows. The C type is this class.
+//
+// Who does what:
+//   loop.cc       the turn of the loop, in eight steps: begin reading there
+//   schedule.cc   event_add, event_del, event_active: an event's way into the
+//                 maps and queues below and out of them
+//   event.cc      making an event and asking about it
+//   base.cc       making and freeing a base; config.cc what one may ask of it
+#ifndef EVOKE_EVENT_EVENT_BASE_H_
+#define EVOKE_EVENT_EVENT_BASE_H_
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <limits.h>
+#include <stdint.h>
+
+#include "backends/backend.h"
+#include "event/active_queues.h"
+#include "event/common_timeout.h"
+#include "event/flush_list.h"
+#include "event/interest_map.h"
+#include "event/signal_map.h"
+#include "event/timer_heap.h"
+#include "util/clock.h"
+
+namespace evoke {
+
+// How a callback in the active queues is to be called (evcb_closure).
+enum Closure : uint8_t {
+  kClosureEvent = 0,     // once; the event leaves its maps first
+  kClosureSignal = 1,    // once for each delivery
+  kClosurePersist = 2,   // the event stays; its timeout starts again
+  kClosureDeferred = 3,  // a callback of the library itself; see deferred.h
+};
+
+// An event of event_base_once(); owned by the base until it ran.
+struct OnceEvent;
+
+}  // namespace evoke
+
+struct event_base {
+  event_base() : signals(this) {}
+  event_base(const event_base&) = delete;
+  event_base& operator=(const event_base&) = delete;
+
+  // --- What the loop looks at in every turn.
+  evoke::OpenBackend backend;
+  evoke::ActiveQueues active;
+  evoke::TimerHeap timers;
+  evoke::FlushList flush;
+  evoke::InterestMap interests;
+  evoke_ready_sink ready = {};  // filled by the backend's wait
+
+  bool running = false;         // inside event_base_loop()
+  bool exit_requested = false;  // event_base_loopexit()
+  bool break_requested = false;
+  bool continue_requested = false;
+  int running_priority = 0;
+  int deferred_in_turn = 0;              // see DeferredSchedule()
+  event_callback* current = nullptr;     // what runs now
+  // Queues that events are in, internal ones left out: an I/O event with a
+  // timeout counts twice. Zero means that the loop has nothing to wait for.
+  int added_count = 0;
+  // Reasons to go on that are no events (a lookup that runs elsewhere).
+  int virtual_count = 0;
+
+  // --- Time. The cache is filled at the first question in a turn.
+  bool cache_time = false;          // true while callbacks run
+  bool never_cache_time = false;    // EVENT_BASE_FLAG_NO_CACHE_TIME
+  int64_t cached_time_us = 0;       // 0: not read in this turn
+  int64_t wall_clock_offset_us = 0; // wall clock minus CLOCK_MONOTONIC
+  int64_t offset_taken_us = INT64_MIN;
+
+  // --- Limits; see event_config_set_max_dispatch_interval().
+  int64_t max_dispatch_us = evoke::kNoDeadline;
+  int max_dispatch_callbacks = INT_MAX;
+  int limit_from_priority = 0;
+
+  // --- Rarely looked at.
+  evoke::CommonTimeouts common_timeouts;
+  evoke::SignalMap signals;
+  evoke::OnceEvent* once_events = nullptr;
+  int flags = 0;  // EVENT_BASE_FLAG_...
+  // The process that the kernel objects of this base belong to; see fork.h.
+  uint64_t owner = 0;
+
+  // Room for the floors above, which the loop knows nothing of: freed memory
+  // that buffers keep for reuse. `free_pool` is called with the pool when the
+  // base is freed.
+  void* pool = nullptr;
+  void (*free_pool)(void* pool) = nullptr;
+
+  // CLOCK_MONOTONIC in microseconds: while callbacks run, the same for all of
+  // them unless the cache is switched off.
+  int64_t Now() {
+    if (cached_time_us != 0) return cached_time_us;
+    return ReadClock();
+  }
+  int64_t ReadClock();
+
+  // What wall clock time a CLOCK_MONOTONIC time is; kept up to date lazily.
+  int64_t WallClockOffset();
+
+  bool HasEvents() const {
+    return added_count > 0 || virtual_count > 0 || !flush.empty();
+  }
+};
+
+namespace evoke {
+
+inline event* EventOf(event_callback* callback) {
+  return reinterpret_cast<event*>(callback);  // its first member
+}
+inline bool IsEvent(const event_callback* callback) {
+  return (callback->evcb_flags & EVLIST_INIT) != 0;
+}
+
+// --- schedule.cc: what event_add() and its siblings do behind their checks.
+
+enum class TimeoutIs { kRelative, kAbsolute };
+int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind);
+int DeleteEvent(event* ev);
+// Takes a one-shot event out whose callback is to run next.
+void DeleteFiredEvent(event* ev);
+void ActivateEvent(event* ev, int result, short ncalls);
+int RemoveTimer(event* ev);
+// Puts any callback into the active queues; no effect when it is there.
+bool ActivateCallback(event_base* base, event_callback* callback);
+
+// Marks an event as the library's own: it keeps no loop alive and does not
+// count. REQUIRES: not pending.
+void MakeInternal(event* ev);
+
+// Activates the events on `fd` that wait for any of `ready`.
+void ActivateReady(event_base* base, evutil_socket_t fd, short ready);
+
+// --- once.cc
+void FreeOnceEvents(event_base* base);
+
+// The base of event_init(), used where a program names none.
+extern event_base* g_current_base;
+
+// The base whose loop runs on this thread, or null. What it points to lives.
+extern thread_local constinit event_base* t_running_base;
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_EVENT_BASE_H_

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What wants one call before the loop asks the kernel: step 2 of a turn.
+//
+// A bufferevent puts itself here when a program writes to it, and sends its
+// output when it is called: at once, without asking for write readiness first,
+// and once for all that was written in the turn. The loop knows nothing of
+// bufferevents, only of this list.
+#ifndef EVOKE_EVENT_FLUSH_LIST_H_
+#define EVOKE_EVENT_FLUSH_LIST_H_
+
+#include "util/intrusive_list.h"
+
+namespace evoke {
+
+// To be embedded in what wants the call.
+struct FlushItem {
+  QueueLink<FlushItem> link = {nullptr, nullptr};  // tqe_prev null: not listed
+  // Called by the loop with the item taken off the list. It may write, activate
+  // and add events, and put itself or others on the list again (they get their
+  // call in the next turn). It must run no callback of the program.
+  void (*flush)(FlushItem* item) = nullptr;
+
+  bool listed() const { return link.tqe_prev != nullptr; }
+};
+
+class FlushList {
+ public:
+  bool empty() const { return items_.empty(); }
+
+  // Puts `item` at the end; no effect when it is listed already. A listed item
+  // keeps its loop alive, as a pending EV_WRITE would.
+  void Add(FlushItem* item);
+
+  // Takes it off; no effect when it is not listed.
+  void Remove(FlushItem* item);
+
+  // Calls and takes off everything that is listed now, in the order of adding.
+  void RunAll();
+
+ private:
+  static QueueLink<FlushItem>& LinkOf(FlushItem* item) { return item->link; }
+  using Items = Queue<FlushItem, &FlushList::LinkOf>;
+
+  Items items_;
+};
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_FLUSH_LIST_H_

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// fd -> the events that wait on it -> one merged interest for the backend.
+//
+// A plain array indexed by fd, since fds are small and dense. Each entry has
+// the list of its events (the last added first), how many of them want each
+// kind of readiness, and what the backend was told. The backend's own room for
+// each fd (evoke_backend.per_fd_bytes) is kept in a second array beside it.
+//
+// Two rules about the kernel, from docs/design/interest_map.md:
+//   - a program may close an fd and get the number again, so adding an event
+//     always reaches the backend, even if the merged interest stays the same;
+//   - the interest of a one-shot event that fires is not taken out before its
+//     callback runs but put on a list: added again in the callback, as most
+//     are, it costs one change instead of two. What is still on the list
+//     before the next wait is taken out then.
+#ifndef EVOKE_EVENT_INTEREST_MAP_H_
+#define EVOKE_EVENT_INTEREST_MAP_H_
+
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backends/backend.h"
+
+namespace evoke {
+
+class InterestMap {
+ public:
+  InterestMap() = default;
+  InterestMap(const InterestMap&) = delete;
+  InterestMap& operator=(const InterestMap&) = delete;
+  ~InterestMap();
+
+  // Must be called before any other; `backend` outlives the map.
+  void SetBackend(const OpenBackend* backend) { backend_ = backend; }
+
+  // Adds an I/O event to its fd and tells the backend. A negative fd is
+  // accepted and waits for nothing. Returns 0, or -1 with errno set; the map is
+  // then as it was.
+  [[nodiscard]] int Add(event* ev);
+
+  // Takes the event out and tells the backend at once. -1 when the backend
+  // refuses; the event is out all the same.
+  int Remove(event* ev);
+
+  // Takes out a one-shot event that is about to run; see the head comment.
+  int RemoveFired(event* ev);
+
+  // Tells the backend of whatever RemoveFired() put off: of one fd, or of all.
+  void FlushFired(evutil_socket_t fd);
+  void FlushFired() {
+    if (fired_head_ >= 0) FlushAllFired();
+  }
+
+  // Calls `visit(event, arg)` for each event on `fd`, the last added first. The
+  // visitor may not change the map.
+  event* First(evutil_socket_t fd) const {
+    return fd >= 0 && fd < size_ ? entries_[fd].events : nullptr;
+  }
+  static event* Next(const event* ev) { return ev->ev_.ev_io.ev_io_next.le_next; }
+
+  // One past the highest fd that ever had an event.
+  evutil_socket_t size() const { return size_; }
+
+  // Hands every interest to a backend that knows none (after a fork, or when
+  // its kernel object was made anew). Returns 0, or -1 if any was refused.
+  int TellAll();
+
+ private:
+  struct Entry {
+    event* events;
+    uint16_t readers;
+    uint16_t writers;
+    uint16_t closers;
+    uint16_t edges;  // events with EV_ET
+    short told;      // the interest that the backend knows of
+    bool told_edge;
+    bool fired;      // is on the list of fired fds
+    int32_t next_fired;
+  };
+
+  [[nodiscard]] bool GrowTo(evutil_socket_t fd);
+  void* RoomOf(evutil_socket_t fd);
+  static short Wanted(const Entry& entry);
+  static bool WantsEdge(const Entry& entry);
+  static void Count(Entry& entry, const event* ev, int by);
+  int Tell(evutil_socket_t fd);
+  void Unlink(event* ev);
+  void FlushAllFired();
+
+  Entry* entries_ = nullptr;
+  char* rooms_ = nullptr;  // per_fd_bytes for each entry
+  int32_t size_ = 0;
+  int32_t fired_head_ = -1;
+  const OpenBackend* backend_ = nullptr;
+};
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_INTEREST_MAP_H_
