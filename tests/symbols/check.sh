@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Checks on the symbols of a built libevent_core or libevent.
+#
+#   check.sh undefined FILE...          nothing of C++'s runtime is needed
+#   check.sh exported  API FILE...      only API's names and evoke_* go out
+#   check.sh dynamic   SONAME FILE      soname, needed libraries, versions
+#   check.sh declared  INCLUDE FILE     the headers declare what FILE exports
+#
+# Prints each offence on a line of its own; exit status 1 when there is any.
+set -euo pipefail
+export LC_ALL=C
+
+# defined FILE: the names FILE offers to others, one a line. Weak names are
+# left out of an archive: inline functions of the C++ headers, merged by every
+# linker.
+defined() {
+  case $1 in
+    *.a) nm --defined-only --extern-only --no-sort "$1" |
+      awk 'NF == 3 && $2 !~ /[wWvVu]/ { print $3 }' ;;
+    *) nm --dynamic --defined-only "$1" | awk 'NF == 3 { print $3 }' ;;
+  esac | sort -u
+}
+
+# undefined FILE: the names FILE takes from others.
+undefined() {
+  case $1 in
+    *.a)
+      comm -23 \
+        <(nm --undefined-only --no-sort "$1" | awk 'NF == 2 { print $2 }' | sort -u) \
+        <(nm --defined-only --extern-only "$1" | awk 'NF == 3 { print $3 }' | sort -u)
+      ;;
+    *) nm --dynamic --undefined-only "$1" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u ;;
+  esac
+}
+
+# Fails when the lines on stdin are more than none; names them as $1.
+none_of() {
+  local lines
+  lines=$(cat)
+  [[ -z $lines ]] && return 0
+  sed "s|^|$1: |" <<<"$lines"
+  return 1
+}
+
+check_undefined() {
+  local file failed=0
+  for file; do
+    # The compiler's start files of every shared object refer, weakly, to
+    # __cxa_finalize, which is libc's.
+    { undefined "$file" | grep -E '^(_Z|__cxa|__gxx|_Unwind)' | grep -vx __cxa_finalize || true; } |
+      c++filt | none_of "$file needs" || failed=1
+  done
+  return $failed
+}
+
+check_exported() {
+  local api=$1 file failed=0
+  shift
+  for file; do
+    [[ -n $(defined "$file") ]] || { echo "$file exports nothing"; failed=1; }
+    # An archive cannot hide what one object needs of another, so C++ names
+    # stay in it; they must belong to us.
+    defined "$file" |
+      if [[ $file == *.a ]]; then
+        c++filt | { grep -vE '^((typeinfo|vtable|guard variable) for )?(evoke|event_base|evbuffer|evconnlistener)::' || true; }
+      else
+        cat
+      fi |
+      { grep -v '^evoke_' || true; } |
+      comm -23 - <(awk -F'\t' '!/^#/ { print $2 }' "$api" | sort -u) |
+      none_of "$file exports" || failed=1
+  done
+  return $failed
+}
+
+check_dynamic() {
+  local soname=$1 file=$2 failed=0
+  readelf --dynamic --wide "$file" >"$TEST_TMPDIR/dynamic"
+  grep -q "(SONAME).*\[$soname\]" "$TEST_TMPDIR/dynamic" || {
+    echo "$file: soname is not $soname"
+    failed=1
+  }
+  { sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$TEST_TMPDIR/dynamic" |
+    grep -vE '^(libc\.so\.6|ld-linux.*)$' || true; } | none_of "$file needs" || failed=1
+  grep -q libc.so.6 "$TEST_TMPDIR/dynamic" || {
+    echo "$file does not need libc.so.6, which is odd"
+    failed=1
+  }
+  { grep -E '\((TEXTREL|RPATH|RUNPATH)\)' "$TEST_TMPDIR/dynamic" || true; } |
+    none_of "$file has" || failed=1
+  # libevent's names carry no version; a version here would break programs
+  # linked with it.
+  { nm --dynamic --defined-only --with-symbol-versions "$file" | awk '$3 ~ /@/ { print $3 }'; } |
+    none_of "$file has a version on" || failed=1
+  return $failed
+}
+
+# Every function that an installed header declares, by gcc's own account.
+declared_in() {
+  local include=$1 header
+  (cd "$include" && find -L . -name '*.h') | sed 's|^\./||' | sort |
+    while read -r header; do echo "#include <$header>"; done >"$TEST_TMPDIR/all.c"
+  # Including more than one face of the API at once is fine, warning about the
+  # old ones is not the point here.
+  gcc -w -D_GNU_SOURCE -isystem "$include" -aux-info "$TEST_TMPDIR/all.X" \
+    -fsyntax-only "$TEST_TMPDIR/all.c"
+  # /* path:line:NC */ extern int event_add (struct event *, ...);
+  # Inline functions are defined (NF), not declared (NC).
+  sed -nE "s|^/\* $include/[^ ]*:N[CO] \*/ extern ([^(]*[ *])?([A-Za-z_][A-Za-z0-9_]*) \(.*|\2|p" \
+    "$TEST_TMPDIR/all.X" | sort -u
+}
+
+check_declared() {
+  local include=$1 file=$2 failed=0
+  declared_in "$include" >"$TEST_TMPDIR/declared"
+  [[ $(wc -l <"$TEST_TMPDIR/declared") -gt 100 ]] || {
+    echo "only $(wc -l <"$TEST_TMPDIR/declared") functions found in $include"
+    failed=1
+  }
+  comm -23 "$TEST_TMPDIR/declared" <(defined "$file") |
+    none_of "declared, but not in $file" || failed=1
+  comm -13 "$TEST_TMPDIR/declared" <(defined "$file") |
+    none_of "in $file, but in no header" || failed=1
+  return $failed
+}
+
+: "${TEST_TMPDIR:=${TMPDIR:-/tmp}}"
+command=$1
+shift
+"check_$command" "$@"
