@@ -13,6 +13,9 @@
 namespace evoke {
 
 extern const evoke_backend kEpollBackend;
+// The same with EVOKE_OPTION_CHANGELIST, under the name that libevent gives it,
+// "epoll (with changelist)". Selected and avoided as "epoll".
+extern const evoke_backend kEpollChangelistBackend;
 extern const evoke_backend kPollBackend;
 extern const evoke_backend kSelectBackend;
 
@@ -35,9 +38,9 @@ struct OpenBackend {
 
 // Opens the first backend that fits `choice`: registered before, epoll, poll,
 // select, registered after. The environment is looked at here (EVENT_NO<NAME>,
-// EVENT_EPOLL_USE_CHANGELIST, EVENT_PRECISE_TIMER, EVENT_SHOW_METHOD), unless
-// the choice or a setuid program forbids it. `table` is null when none is
-// usable.
+// EVENT_EPOLL_USE_CHANGELIST, EVENT_PRECISE_TIMER), unless the choice or a
+// setuid program forbids it; EVENT_SHOW_METHOD counts in either case. `table`
+// is null when none is usable; nothing is logged then.
 OpenBackend OpenFirstUsable(const BackendChoice& choice);
 
 // True when the table can be called: every pointer is set, the version is ours.
@@ -45,7 +48,7 @@ bool IsComplete(const evoke_backend* backend);
 
 // Every known name, ended by a null pointer, in order of preference; owned by
 // the registry and valid until the next call. Null when memory is short.
-// Names that the environment switches off are left out, unless told otherwise.
+// Names that the environment switches off are among them, as with libevent.
 const char** SupportedMethods();
 
 // Gives back the registry's memory (libevent_global_shutdown).
