@@ -136,6 +136,17 @@ int64_t now_ms(void);
 // and without virtual time.
 void jump_wall_clock_s(int64_t seconds);
 
+// The next call that waits for events fails with `err`, with or without
+// virtual time.
+void fail_next_wait(int err);
+
+// With virtual time, a wait without limit that finds nothing calls `callback`
+// and returns without events, instead of waiting for a signal.
+void on_endless_wait(void (*callback)(void));
+
+// How often the process asked the kernel for events since it began.
+long waits_made(void);
+
 // A timeval of `ms` milliseconds; one of eight static ones, used in turn.
 const struct timeval *ms(int64_t ms);
 

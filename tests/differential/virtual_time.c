@@ -25,6 +25,9 @@ static bool g_virtual;
 static int64_t g_virtual_ns;
 static int64_t g_virtual_start_ns;
 static int64_t g_wall_jump_s;
+static int g_fail_wait_errno;
+static void (*g_on_endless_wait)(void);
+static long g_waits;
 
 static const struct timespec kNoWait = {0, 0};
 
@@ -97,14 +100,31 @@ time_t time(time_t *out) {
 
 // --- Waits -----------------------------------------------------------------
 
+void fail_next_wait(int err) { g_fail_wait_errno = err; }
+
+void on_endless_wait(void (*callback)(void)) { g_on_endless_wait = callback; }
+
+long waits_made(void) { return g_waits; }
+
+// At the begin of each wait: true when it must fail with errno.
+static bool wait_fails(void) {
+  ++g_waits;
+  if (!g_fail_wait_errno) return false;
+  errno = g_fail_wait_errno;
+  g_fail_wait_errno = 0;
+  return true;
+}
+
 // Called when a glance at the kernel found nothing and the caller would have
 // waited for `timeout_ns` (-1: without limit). A wait that nothing can end is
 // left to the watchdog.
 static void wait_over(int64_t timeout_ns) {
-  if (timeout_ns < 0)
-    pause();
-  else
+  if (timeout_ns >= 0)
     g_virtual_ns += timeout_ns;
+  else if (g_on_endless_wait)
+    g_on_endless_wait();
+  else
+    pause();
 }
 
 static int64_t ns_of(const struct timespec *timeout) {
@@ -117,6 +137,7 @@ static int64_t ns_of_ms(int timeout_ms) {
 
 int epoll_pwait(int epfd, struct epoll_event *events, int count, int timeout_ms,
                 const sigset_t *mask) {
+  if (wait_fails()) return -1;
   int n = (int)syscall(SYS_epoll_pwait, epfd, events, count,
                        g_virtual ? 0 : timeout_ms, mask, kKernelSigsetBytes);
   if (n == 0 && g_virtual) wait_over(ns_of_ms(timeout_ms));
@@ -139,6 +160,7 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int count,
 
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
           const sigset_t *mask) {
+  if (wait_fails()) return -1;
   struct timespec limit;
   if (g_virtual)
     limit = kNoWait;
@@ -167,6 +189,7 @@ int pselect(int count, fd_set *restrict readable, fd_set *restrict writable,
             fd_set *restrict exceptional,
             const struct timespec *restrict timeout,
             const sigset_t *restrict mask) {
+  if (wait_fails()) return -1;
   struct timespec limit;
   struct {
     const sigset_t *mask;
