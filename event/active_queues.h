@@ -12,6 +12,10 @@
 
 namespace evoke {
 
+inline auto& ActiveLink(event_callback* callback) {
+  return callback->evcb_active_next;
+}
+
 class ActiveQueues {
  public:
   ActiveQueues() = default;
@@ -50,10 +54,7 @@ class ActiveQueues {
   event_callback* Any() const;
 
  private:
-  static auto& LinkOf(event_callback* callback) {
-    return callback->evcb_active_next;
-  }
-  using CallbackQueue = Queue<event_callback, &ActiveQueues::LinkOf>;
+  using CallbackQueue = Queue<event_callback, ActiveLink>;
 
   CallbackQueue* queues_ = nullptr;
   CallbackQueue later_;

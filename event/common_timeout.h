@@ -33,7 +33,7 @@ class CommonTimeouts {
   // The marked timeval of the queue for `duration`, made if there is none; it
   // lives as long as the base. Null (and a warning) when there are 256 queues
   // already, or when memory is short.
-  const timeval* Intern(event_base* base, const timeval* duration);
+  const timeval* Intern(const timeval* duration);
 
   // Is this timeval marked with a queue that exists?
   bool IsMarked(const timeval& tv) const;
@@ -43,12 +43,9 @@ class CommonTimeouts {
   void Insert(event* ev, TimerHeap* heap);
   void Remove(event* ev, TimerHeap* heap);
 
-  // Is `ev`, the top of the heap, the placeholder of a queue? Then its first
-  // event, which is due when the placeholder is; else nullptr.
-  event* FirstBehind(const event* placeholder) const;
-
-  // Any event in any queue, or nullptr.
-  event* Any() const;
+  // If `top`, which is in the heap, is the placeholder of a queue: the first
+  // event of that queue, due when the placeholder is. Else nullptr.
+  event* FirstBehind(const event* top) const;
 
  private:
   struct CommonQueue;

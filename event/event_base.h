@@ -58,8 +58,9 @@ struct event_base {
   bool break_requested = false;
   bool continue_requested = false;
   int running_priority = 0;
-  int deferred_in_turn = 0;              // see DeferredSchedule()
-  event_callback* current = nullptr;     // what runs now
+  int deferred_in_turn = 0;           // see DeferredSchedule()
+  event_callback* current = nullptr;  // what runs now
+  short deliveries_left = 0;          // of the signal whose callback runs
   // Queues that events are in, internal ones left out: an I/O event with a
   // timeout counts twice. Zero means that the loop has nothing to wait for.
   int added_count = 0;
@@ -67,10 +68,10 @@ struct event_base {
   int virtual_count = 0;
 
   // --- Time. The cache is filled at the first question in a turn.
-  bool cache_time = false;          // true while callbacks run
-  bool never_cache_time = false;    // EVENT_BASE_FLAG_NO_CACHE_TIME
-  int64_t cached_time_us = 0;       // 0: not read in this turn
-  int64_t wall_clock_offset_us = 0; // wall clock minus CLOCK_MONOTONIC
+  bool cache_time = false;           // true while callbacks run
+  bool never_cache_time = false;     // EVENT_BASE_FLAG_NO_CACHE_TIME
+  int64_t cached_time_us = 0;        // 0: not read in this turn
+  int64_t wall_clock_offset_us = 0;  // wall clock minus CLOCK_MONOTONIC
   int64_t offset_taken_us = INT64_MIN;
 
   // --- Limits; see event_config_set_max_dispatch_interval().
@@ -143,7 +144,7 @@ void FreeOnceEvents(event_base* base);
 extern event_base* g_current_base;
 
 // The base whose loop runs on this thread, or null. What it points to lives.
-extern thread_local constinit event_base* t_running_base;
+extern __thread event_base* t_running_base;
 
 }  // namespace evoke
 

@@ -24,6 +24,8 @@ struct FlushItem {
   bool listed() const { return link.tqe_prev != nullptr; }
 };
 
+inline QueueLink<FlushItem>& FlushLink(FlushItem* item) { return item->link; }
+
 class FlushList {
  public:
   bool empty() const { return items_.empty(); }
@@ -39,8 +41,7 @@ class FlushList {
   void RunAll();
 
  private:
-  static QueueLink<FlushItem>& LinkOf(FlushItem* item) { return item->link; }
-  using Items = Queue<FlushItem, &FlushList::LinkOf>;
+  using Items = Queue<FlushItem, FlushLink>;
 
   Items items_;
 };

@@ -53,12 +53,13 @@ class InterestMap {
     if (fired_head_ >= 0) FlushAllFired();
   }
 
-  // Calls `visit(event, arg)` for each event on `fd`, the last added first. The
-  // visitor may not change the map.
+  // The events on `fd`, the last added first.
   event* First(evutil_socket_t fd) const {
     return fd >= 0 && fd < size_ ? entries_[fd].events : nullptr;
   }
-  static event* Next(const event* ev) { return ev->ev_.ev_io.ev_io_next.le_next; }
+  static event* Next(const event* ev) {
+    return ev->ev_.ev_io.ev_io_next.le_next;
+  }
 
   // One past the highest fd that ever had an event.
   evutil_socket_t size() const { return size_; }
@@ -76,12 +77,13 @@ class InterestMap {
     uint16_t edges;  // events with EV_ET
     short told;      // the interest that the backend knows of
     bool told_edge;
-    bool fired;      // is on the list of fired fds
+    bool fired;  // is on the list of fired fds
     int32_t next_fired;
   };
 
   [[nodiscard]] bool GrowTo(evutil_socket_t fd);
   void* RoomOf(evutil_socket_t fd);
+  size_t RoomBytes() const;
   static short Wanted(const Entry& entry);
   static bool WantsEdge(const Entry& entry);
   static void Count(Entry& entry, const event* ev, int by);

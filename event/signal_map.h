@@ -51,9 +51,9 @@ class SignalMap {
   int Unhandle(int signal);
 
   event_base* base_;
-  int count_ = 0;             // events of the program
+  int count_ = 0;  // events of the program
   int pipe_[2] = {-1, -1};
-  event pipe_event_ = {};     // internal; added while any signal is handled
+  event pipe_event_ = {};  // internal; added while any signal is handled
   event* events_[NSIG] = {};
   struct sigaction* old_actions_[NSIG] = {};
 };

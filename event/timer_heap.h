@@ -20,10 +20,15 @@ namespace evoke {
 
 // What the heap keeps in the 16 bytes that struct event has for its place among
 // the timers (ev_timeout_pos).
-struct TimerPosition {
-  int32_t slot;       // index in the heap
+struct __attribute__((may_alias)) TimerPosition {
+  int32_t slot;  // index in the heap
+  // Of the last Insert() or Update(): breaks ties between equal deadlines.
+  // Compared by difference, so that wrapping around does no harm.
+  uint32_t sequence;
+  // What the sequence was when the slot's key was set: behind for a timer that
+  // was pushed back since, as its key is.
+  uint32_t slot_sequence;
   uint32_t unused;
-  uint64_t sequence;  // of adding: breaks ties between equal deadlines
 };
 static_assert(sizeof(TimerPosition) == sizeof(event::ev_timeout_pos));
 
@@ -73,7 +78,7 @@ class TimerHeap {
   Slot* slots_ = nullptr;
   size_t size_ = 0;
   size_t capacity_ = 0;
-  uint64_t next_sequence_ = 0;
+  uint32_t next_sequence_ = 0;
 };
 
 // The absolute deadline that an event's ev_timeout holds, in microseconds.

@@ -49,6 +49,24 @@ class Queue {
     Links(other).tqe_prev = &Links(element).tqe_next;
   }
 
+  // Puts `element` behind `other`, which is in this queue.
+  void InsertAfter(T* other, T* element) {
+    T* next = Links(other).tqe_next;
+    if (next == nullptr) {
+      PushBack(element);
+    } else {
+      InsertBefore(next, element);
+    }
+  }
+
+  T* back() const { return empty() ? nullptr : ElementOf(last_, first_); }
+
+  // The one before `element`, which is in this queue, or nullptr.
+  T* Previous(T* element) const {
+    T** link = Links(element).tqe_prev;
+    return link == &first_ ? nullptr : ElementOf(link, element);
+  }
+
   // REQUIRES: `element` is in this queue.
   void Remove(T* element) {
     T* next = Links(element).tqe_next;
@@ -71,6 +89,16 @@ class Queue {
   }
 
  private:
+  // The element whose tqe_next is `link`. The links lie at the same place in
+  // every element, so `sample` tells how far in, and tqe_next is their first
+  // member.
+  static T* ElementOf(T** link, T* sample) {
+    auto* bytes = reinterpret_cast<char*>(link);
+    ptrdiff_t offset = reinterpret_cast<char*>(&Links(sample)) -
+                       reinterpret_cast<char*>(sample);
+    return reinterpret_cast<T*>(bytes - offset);
+  }
+
   T* first_ = nullptr;
   T** last_ = &first_;
 };

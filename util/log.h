@@ -33,11 +33,11 @@ void LogDebugSlow(const char* format, ...) ABSL_PRINTF_ATTRIBUTE(1, 2);
 
 // Costs one predictable branch when debug logging is off: the arguments are
 // not evaluated then, which is why this one is a macro.
-#define EVOKE_LOG_DEBUG(...)                             \
-  do {                                                   \
-    if (ABSL_PREDICT_FALSE(::evoke::g_debug_logging)) {  \
-      ::evoke::LogDebugSlow(__VA_ARGS__);                \
-    }                                                    \
+#define EVOKE_LOG_DEBUG(...)                            \
+  do {                                                  \
+    if (ABSL_PREDICT_FALSE(::evoke::g_debug_logging)) { \
+      ::evoke::LogDebugSlow(__VA_ARGS__);               \
+    }                                                   \
   } while (0)
 
 #endif  // EVOKE_UTIL_LOG_H_

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "event/active_queues.h"
+
+#include "event/event_base.h"
+#include "util/memory.h"
+
+namespace evoke {
+
+ActiveQueues::~ActiveQueues() { Free(queues_); }
+
+bool ActiveQueues::SetPriorities(int count) {
+  if (count == priorities_) return true;
+  void* memory = Allocate(static_cast<size_t>(count) * sizeof(CallbackQueue));
+  if (memory == nullptr) return false;
+  Free(queues_);
+  queues_ = static_cast<CallbackQueue*>(memory);
+  for (int i = 0; i < count; ++i) new (&queues_[i]) CallbackQueue();
+  priorities_ = count;
+  return true;
+}
+
+void ActiveQueues::Push(event_callback* callback) {
+  callback->evcb_flags |= EVLIST_ACTIVE;
+  queues_[callback->evcb_pri].PushBack(callback);
+  ++count_;
+}
+
+void ActiveQueues::PushLater(event_callback* callback) {
+  callback->evcb_flags |= EVLIST_ACTIVE_LATER;
+  later_.PushBack(callback);
+  ++count_;
+}
+
+void ActiveQueues::Remove(event_callback* callback) {
+  if (callback->evcb_flags & EVLIST_ACTIVE) {
+    queues_[callback->evcb_pri].Remove(callback);
+  } else {
+    later_.Remove(callback);
+  }
+  callback->evcb_flags &= ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
+  --count_;
+}
+
+int ActiveQueues::AdmitLater() {
+  int deferred = 0;
+  while (event_callback* callback = later_.front()) {
+    Remove(callback);
+    Push(callback);
+    deferred += callback->evcb_closure == kClosureDeferred;
+  }
+  return deferred;
+}
+
+event_callback* ActiveQueues::Any() const {
+  for (int i = 0; i < priorities_; ++i) {
+    if (!queues_[i].empty()) return queues_[i].front();
+  }
+  return later_.front();
+}
+
+}  // namespace evoke

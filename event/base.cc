@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Making a base, freeing it, and asking about it.
+#include <errno.h>
+
+#include "event/config.h"
+#include "event/event_base.h"
+#include "event/fork.h"
+#include "util/log.h"
+#include "util/memory.h"
+
+namespace evoke {
+
+namespace {
+
+constexpr int kFirstReadyCapacity = 64;
+
+// How old the offset between the two clocks may be before it is taken again.
+constexpr int64_t kOffsetValid_us = 5 * kMicrosPerSecond;
+
+int GrowReady(evoke_ready_sink* sink) {
+  int capacity = sink->capacity == 0 ? kFirstReadyCapacity : sink->capacity * 2;
+  void* list = Reallocate(sink->list, sizeof(evoke_ready) * capacity);
+  if (list == nullptr) return 0;
+  sink->list = static_cast<evoke_ready*>(list);
+  sink->capacity = capacity;
+  return 1;
+}
+
+BackendChoice ChoiceOf(const event_config* config) {
+  BackendChoice choice;
+  if (config == nullptr) return choice;
+  choice.avoided = IsAvoided;
+  choice.avoided_arg = config;
+  choice.required_features = config->required_features;
+  choice.ignore_environment = config->flags & EVENT_BASE_FLAG_IGNORE_ENV;
+  if (config->flags & EVENT_BASE_FLAG_PRECISE_TIMER) {
+    choice.options |= EVOKE_OPTION_PRECISE_TIMER;
+  }
+  if (config->flags & EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) {
+    choice.options |= EVOKE_OPTION_CHANGELIST;
+  }
+  return choice;
+}
+
+void TakeLimits(event_base* base, const event_config* config) {
+  if (config == nullptr) return;
+  base->flags = config->flags;
+  base->never_cache_time = config->flags & EVENT_BASE_FLAG_NO_CACHE_TIME;
+  base->max_dispatch_us = config->max_dispatch_us;
+  base->max_dispatch_callbacks = config->max_dispatch_callbacks;
+  base->limit_from_priority = config->limit_from_priority;
+  // Without any limit none is to be looked at, from no priority on.
+  if (base->max_dispatch_us == kNoDeadline &&
+      base->max_dispatch_callbacks == INT_MAX) {
+    base->limit_from_priority = INT_MAX;
+  }
+}
+
+// Takes every event out of the base without a word to the kernel, whose object
+// goes with the base (and may be a parent's, in a fork's child).
+void DetachAll(event_base* base) {
+  constexpr short kNowhere = static_cast<short>(~(
+      EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER));
+  for (evutil_socket_t fd = 0; fd < base->interests.size(); ++fd) {
+    for (event* ev = base->interests.First(fd); ev != nullptr;
+         ev = InterestMap::Next(ev)) {
+      ev->ev_evcallback.evcb_flags &= ~EVLIST_INSERTED;
+    }
+  }
+  for (int signal = 0; signal < NSIG; ++signal) {
+    for (event* ev = base->signals.First(signal); ev != nullptr;
+         ev = ev->ev_.ev_signal.ev_signal_next.le_next) {
+      ev->ev_evcallback.evcb_flags &= ~EVLIST_INSERTED;
+    }
+  }
+  while (event* top = base->timers.Any()) {
+    event* ev = base->common_timeouts.FirstBehind(top);
+    RemoveTimer(ev != nullptr ? ev : top);
+  }
+  while (event_callback* callback = base->active.Any()) {
+    base->active.Remove(callback);
+    callback->evcb_flags &= kNowhere;
+  }
+}
+
+}  // namespace
+
+void FreeBase(event_base* base) {
+  if (base == g_current_base) g_current_base = nullptr;
+  base->signals.Close();
+  DetachAll(base);
+  FreeOnceEvents(base);
+  if (base->backend.table != nullptr) {
+    base->backend.table->close(base->backend.state);
+  }
+  if (base->free_pool != nullptr) base->free_pool(base->pool);
+  Free(base->ready.list);
+  Delete(base);
+}
+
+}  // namespace evoke
+
+using evoke::LogWarn;
+
+int64_t event_base::ReadClock() {
+  int64_t now_us = evoke::MonotonicMicros();
+  if (cache_time && !never_cache_time) cached_time_us = now_us;
+  return now_us;
+}
+
+int64_t event_base::WallClockOffset() {
+  int64_t now_us = Now();
+  if (offset_taken_us == INT64_MIN ||
+      now_us - offset_taken_us >= evoke::kOffsetValid_us) {
+    wall_clock_offset_us = evoke::WallClockMicros() - evoke::MonotonicMicros();
+    offset_taken_us = now_us;
+  }
+  return wall_clock_offset_us;
+}
+
+extern "C" {
+
+event_base* event_base_new_with_config(const event_config* config) {
+  event_base* base = evoke::New<event_base>();
+  if (base == nullptr) {
+    evoke::LogWarnErrno("%s: new base", __func__);
+    return nullptr;
+  }
+  base->running_priority = -1;
+  base->ready.grow = evoke::GrowReady;
+  base->owner = evoke::ProcessToken();
+  evoke::TakeLimits(base, config);
+  base->backend = evoke::OpenFirstUsable(evoke::ChoiceOf(config));
+  if (base->backend.table == nullptr) {
+    LogWarn("%s: no event mechanism available", __func__);
+    evoke::FreeBase(base);
+    return nullptr;
+  }
+  base->interests.SetBackend(&base->backend);
+  if (!base->active.SetPriorities(1) || !evoke::GrowReady(&base->ready)) {
+    evoke::LogWarnErrno("%s: new base", __func__);
+    evoke::FreeBase(base);
+    return nullptr;
+  }
+  return base;
+}
+
+event_base* event_base_new(void) { return event_base_new_with_config(nullptr); }
+
+void event_base_free(event_base* base) {
+  if (base == nullptr) base = evoke::g_current_base;
+  if (base == nullptr) {
+    LogWarn("%s: no base to free", __func__);
+    return;
+  }
+  evoke::FreeBase(base);
+}
+
+void event_base_free_nofinalize(event_base* base) { event_base_free(base); }
+
+const char* event_base_get_method(const event_base* base) {
+  if (base == nullptr) return nullptr;
+  return base->backend.table->name;
+}
+
+const char** event_get_supported_methods(void) {
+  return evoke::SupportedMethods();
+}
+
+int event_base_get_features(const event_base* base) {
+  return base != nullptr ? base->backend.table->features : 0;
+}
+
+int event_base_priority_init(event_base* base, int priorities) {
+  if (base == nullptr || !base->active.empty() || priorities < 1 ||
+      priorities >= EVENT_MAX_PRIORITIES) {
+    return -1;
+  }
+  return base->active.SetPriorities(priorities) ? 0 : -1;
+}
+
+int event_base_get_npriorities(event_base* base) {
+  if (base == nullptr) base = evoke::g_current_base;
+  return base != nullptr ? base->active.priorities() : -1;
+}
+
+const timeval* event_base_init_common_timeout(event_base* base,
+                                              const timeval* duration) {
+  if (base == nullptr) base = evoke::g_current_base;
+  if (base == nullptr || duration == nullptr) {
+    LogWarn("%s: no %s", __func__, base ? "duration" : "base");
+    return nullptr;
+  }
+  return base->common_timeouts.Intern(duration);
+}
+
+int event_gettime_monotonic(event_base* base, timeval* time) {
+  if (base == nullptr || time == nullptr) return -1;
+  *time = evoke::TimevalFromMicros(base->Now());
+  return 0;
+}
+
+int event_base_gettimeofday_cached(event_base* base, timeval* time) {
+  if (time == nullptr) return -1;
+  if (base == nullptr) base = evoke::g_current_base;
+  if (base == nullptr || !base->cache_time || base->never_cache_time) {
+    return gettimeofday(time, nullptr);
+  }
+  *time = evoke::TimevalFromMicros(base->Now() + base->WallClockOffset());
+  return 0;
+}
+
+int event_base_update_cache_time(event_base* base) {
+  if (base == nullptr) base = evoke::g_current_base;
+  if (base == nullptr) return -1;
+  if (base->running) {
+    base->cached_time_us = 0;
+    base->Now();
+  }
+  return 0;
+}
+
+event* event_base_get_running_event(event_base* base) {
+  if (base == nullptr || base->current == nullptr ||
+      !evoke::IsEvent(base->current)) {
+    return nullptr;
+  }
+  return evoke::EventOf(base->current);
+}
+
+const char* event_get_version(void) { return EVENT__VERSION; }
+
+ev_uint32_t event_get_version_number(void) { return EVENT__NUMERIC_VERSION; }
+
+void libevent_global_shutdown(void) { evoke::FreeRegistry(); }
+
+}  // extern "C"

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "event/fork.h"
+
+#include <event2/event.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+namespace evoke {
+
+namespace {
+
+volatile uint64_t g_plain_token = 1;
+volatile uint64_t* g_wiped_page = nullptr;
+
+}  // namespace
+
+const volatile uint64_t* g_process_token = &g_plain_token;
+
+uint64_t ProcessToken() {
+  if (g_wiped_page == nullptr) {
+    size_t bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    void* page = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return *g_process_token;
+    if (madvise(page, bytes, MADV_WIPEONFORK) < 0) {
+      munmap(page, bytes);
+      return *g_process_token;
+    }
+    g_wiped_page = static_cast<volatile uint64_t*>(page);
+    g_process_token = g_wiped_page;
+  }
+  // A process number is never zero, and differs from those of all ancestors
+  // that live.
+  if (*g_wiped_page == 0) *g_wiped_page = static_cast<uint64_t>(getpid());
+  return *g_wiped_page;
+}
+
+int AdoptAfterFork(event_base* base) {
+  base->owner = ProcessToken();
+  int result = 0;
+  if (base->backend.table->forked(base->backend.state) < 0) {
+    LogWarnErrno("%s: cannot make %s anew in the child", __func__,
+                 base->backend.table->name);
+    result = -1;
+  } else if (base->interests.TellAll() < 0) {
+    result = -1;
+  }
+  if (base->signals.Forked() < 0) result = -1;
+  return result;
+}
+
+}  // namespace evoke
+
+extern "C" int event_reinit(event_base* base) {
+  if (base == nullptr) {
+    evoke::LogWarn("%s: no base", __func__);
+    return -1;
+  }
+  return evoke::AdoptAfterFork(base);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Am I in the process that made this base?
+//
+// A fork's child shares its parent's kernel objects: an epoll_ctl() there would
+// take fds out of the parent's set. So every way into the kernel asks here
+// first, at the price of one load: a page that the kernel wipes in a child
+// (MADV_WIPEONFORK, madvise(2)) holds a number that the base remembers. In the
+// child the base then gets kernel objects of its own, whichever function is
+// called first; event_reinit() does the same on request.
+#ifndef EVOKE_EVENT_FORK_H_
+#define EVOKE_EVENT_FORK_H_
+
+#include <stdint.h>
+
+#include "absl/base/optimization.h"
+#include "event/event_base.h"
+
+namespace evoke {
+
+// The number of this process; zero in a child that made nothing yet. Points to
+// a plain word, which tells nothing, where the kernel has no such page.
+extern const volatile uint64_t* g_process_token;
+
+// The number of this process, made on the first call.
+uint64_t ProcessToken();
+
+// Gives `base`, made by a parent, kernel objects of its own and hands them all
+// interests. Returns 0, or -1 after logging what failed.
+int AdoptAfterFork(event_base* base);
+
+// To be called before anything that reaches the kernel for `base`.
+inline void EnsureOwner(event_base* base) {
+  if (ABSL_PREDICT_FALSE(*g_process_token != base->owner)) {
+    AdoptAfterFork(base);
+  }
+}
+
+}  // namespace evoke
+
+#endif  // EVOKE_EVENT_FORK_H_

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// An event's way into the maps and queues of its base, and out of them:
+// event_add, event_del, event_active and their kin.
+//
+// An event can be in up to three places at once, told by its flags: waiting for
+// its fd or signal (EVLIST_INSERTED), among the timers (EVLIST_TIMEOUT), and
+// ready to run (EVLIST_ACTIVE, EVLIST_ACTIVE_LATER). The first two keep the
+// loop going.
+#include <errno.h>
+
+#include "event/event_base.h"
+#include "event/fork.h"
+#include "util/log.h"
+
+namespace evoke {
+
+namespace {
+
+constexpr short kIoInterests = EV_READ | EV_WRITE | EV_CLOSED;
+constexpr short kAnyActive = EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
+
+short& FlagsOf(event* ev) { return ev->ev_evcallback.evcb_flags; }
+
+// Setting and clearing a flag that stands for a queue that keeps the loop
+// going.
+void Enter(event* ev, short flag) {
+  FlagsOf(ev) |= flag;
+  if (!(FlagsOf(ev) & EVLIST_INTERNAL)) ++ev->ev_base->added_count;
+}
+
+void Leave(event* ev, short flag) {
+  FlagsOf(ev) &= ~flag;
+  if (!(FlagsOf(ev) & EVLIST_INTERNAL)) --ev->ev_base->added_count;
+}
+
+void LeaveTimers(event* ev) {
+  event_base* base = ev->ev_base;
+  Leave(ev, EVLIST_TIMEOUT);
+  if (base->common_timeouts.IsMarked(ev->ev_timeout)) {
+    base->common_timeouts.Remove(ev, &base->timers);
+  } else {
+    base->timers.Remove(ev);
+  }
+}
+
+// A signal event whose callback runs for several deliveries runs no more.
+void StopDeliveries(event* ev) {
+  if (!(ev->ev_events & EV_SIGNAL)) return;
+  auto& signal = ev->ev_.ev_signal;
+  if (signal.ev_ncalls != 0 && signal.ev_pncalls != nullptr) {
+    *signal.ev_pncalls = 0;
+  }
+}
+
+int StartWaiting(event* ev) {
+  event_base* base = ev->ev_base;
+  EnsureOwner(base);
+  int result = (ev->ev_events & EV_SIGNAL) ? base->signals.Add(ev)
+                                           : base->interests.Add(ev);
+  if (result == 0) Enter(ev, EVLIST_INSERTED);
+  return result;
+}
+
+// The absolute deadline for `timeout`, with the mark of a common timeout kept.
+timeval DeadlineFor(event_base* base, const timeval& timeout, TimeoutIs kind) {
+  int64_t mark = 0;
+  timeval plain = timeout;
+  if (base->common_timeouts.IsMarked(timeout)) {
+    plain.tv_usec &= kMicrosMask;
+    mark = timeout.tv_usec & ~kMicrosMask;
+  }
+  int64_t deadline_us = MicrosFromTimeval(plain);
+  if (kind == TimeoutIs::kRelative) {
+    deadline_us = SaturatingAdd(base->Now(), deadline_us);
+  }
+  timeval deadline = TimevalFromMicros(deadline_us);
+  deadline.tv_usec |= mark;
+  return deadline;
+}
+
+// REQUIRES: the heap has room. The event may be among the timers already.
+void StartTimer(event* ev, const timeval& timeout, TimeoutIs kind) {
+  event_base* base = ev->ev_base;
+  if (ev->ev_evcallback.evcb_closure == kClosurePersist &&
+      kind == TimeoutIs::kRelative) {
+    ev->ev_.ev_io.ev_timeout = timeout;
+  }
+  // One that is about to run because of its old timeout is not, now that it
+  // has a new one.
+  if ((FlagsOf(ev) & EVLIST_ACTIVE) && (ev->ev_res & EV_TIMEOUT)) {
+    StopDeliveries(ev);
+    base->active.Remove(&ev->ev_evcallback);
+  }
+  timeval deadline = DeadlineFor(base, timeout, kind);
+  bool common = base->common_timeouts.IsMarked(deadline);
+  if (FlagsOf(ev) & EVLIST_TIMEOUT) {
+    if (!common && !base->common_timeouts.IsMarked(ev->ev_timeout)) {
+      ev->ev_timeout = deadline;
+      base->timers.Update(ev);
+      return;
+    }
+    LeaveTimers(ev);
+  }
+  ev->ev_timeout = deadline;
+  Enter(ev, EVLIST_TIMEOUT);
+  if (common) {
+    base->common_timeouts.Insert(ev, &base->timers);
+  } else {
+    base->timers.Insert(ev);
+  }
+}
+
+// What deleting takes out besides the kernel's interest.
+void LeaveQueues(event* ev) {
+  StopDeliveries(ev);
+  if (FlagsOf(ev) & EVLIST_TIMEOUT) LeaveTimers(ev);
+  if (FlagsOf(ev) & kAnyActive) ev->ev_base->active.Remove(&ev->ev_evcallback);
+}
+
+}  // namespace
+
+int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
+  event_base* base = ev->ev_base;
+  if (timeout != nullptr && !(FlagsOf(ev) & EVLIST_TIMEOUT) &&
+      !base->timers.Reserve()) {
+    return -1;
+  }
+  if ((ev->ev_events & (kIoInterests | EV_SIGNAL)) &&
+      !(FlagsOf(ev) & (EVLIST_INSERTED | kAnyActive)) && StartWaiting(ev) < 0) {
+    return -1;
+  }
+  if (timeout != nullptr) StartTimer(ev, *timeout, kind);
+  return 0;
+}
+
+int DeleteEvent(event* ev) {
+  event_base* base = ev->ev_base;
+  LeaveQueues(ev);
+  if (!(FlagsOf(ev) & EVLIST_INSERTED)) return 0;
+  EnsureOwner(base);
+  Leave(ev, EVLIST_INSERTED);
+  return (ev->ev_events & EV_SIGNAL) ? base->signals.Remove(ev)
+                                     : base->interests.Remove(ev);
+}
+
+void DeleteFiredEvent(event* ev) {
+  if ((ev->ev_events & EV_SIGNAL) || !(FlagsOf(ev) & EVLIST_INSERTED)) {
+    DeleteEvent(ev);
+    return;
+  }
+  LeaveQueues(ev);
+  EnsureOwner(ev->ev_base);
+  Leave(ev, EVLIST_INSERTED);
+  ev->ev_base->interests.RemoveFired(ev);
+}
+
+bool ActivateCallback(event_base* base, event_callback* callback) {
+  if (callback->evcb_flags & (EVLIST_FINALIZING | EVLIST_ACTIVE)) return false;
+  if (callback->evcb_flags & EVLIST_ACTIVE_LATER) {
+    base->active.Remove(callback);
+  }
+  base->active.Push(callback);
+  return true;
+}
+
+void ActivateEvent(event* ev, int result, short ncalls) {
+  event_base* base = ev->ev_base;
+  if (FlagsOf(ev) & EVLIST_FINALIZING) return;
+  if (FlagsOf(ev) & EVLIST_ACTIVE) {
+    ev->ev_res |= static_cast<short>(result);
+    return;
+  }
+  if (FlagsOf(ev) & EVLIST_ACTIVE_LATER) {
+    ev->ev_res |= static_cast<short>(result);
+  } else {
+    ev->ev_res = static_cast<short>(result);
+  }
+  // What is more urgent than the queue that runs now must not wait for it.
+  if (ev->ev_evcallback.evcb_pri < base->running_priority) {
+    base->continue_requested = true;
+  }
+  if (ev->ev_events & EV_SIGNAL) {
+    ev->ev_.ev_signal.ev_ncalls = ncalls;
+    ev->ev_.ev_signal.ev_pncalls = nullptr;
+  }
+  ActivateCallback(base, &ev->ev_evcallback);
+}
+
+int RemoveTimer(event* ev) {
+  if (FlagsOf(ev) & EVLIST_TIMEOUT) {
+    LeaveTimers(ev);
+    if (!(ev->ev_events & EV_SIGNAL)) ev->ev_.ev_io.ev_timeout = {};
+  }
+  return 0;
+}
+
+void MakeInternal(event* ev) { FlagsOf(ev) |= EVLIST_INTERNAL; }
+
+void ActivateReady(event_base* base, evutil_socket_t fd, short ready) {
+  for (event* ev = base->interests.First(fd); ev != nullptr;
+       ev = InterestMap::Next(ev)) {
+    short what = ev->ev_events & ready;
+    if (what & kIoInterests) {
+      ActivateEvent(ev, ev->ev_events & (ready | EV_ET), 1);
+    }
+  }
+}
+
+}  // namespace evoke
+
+using evoke::LogWarn;
+
+namespace {
+
+// Says what is wrong with an event that is to be scheduled, and returns false.
+bool IsUsable(const event* ev, const char* function) {
+  if (ev == nullptr) {
+    LogWarn("%s: no event", function);
+    return false;
+  }
+  if (ev->ev_base == nullptr) {
+    LogWarn("%s: event has no event_base set.", function);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+extern "C" {
+
+int event_add(event* ev, const timeval* timeout) {
+  if (!IsUsable(ev, __func__)) return -1;
+  if (!event_initialized(ev)) {
+    LogWarn("%s: event was never assigned", __func__);
+    return -1;
+  }
+  return evoke::AddEvent(ev, timeout, evoke::TimeoutIs::kRelative);
+}
+
+int event_del(event* ev) {
+  if (!IsUsable(ev, __func__)) return -1;
+  constexpr short kSomewhere =
+      EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
+  if (ev->ev_evcallback.evcb_flags & kSomewhere) return evoke::DeleteEvent(ev);
+
+  // An event that is nowhere may outlive its base, which must not be touched
+  // then. The base whose loop runs here lives, though, and may have put off
+  // taking out this event's fd, which the program is likely to close next.
+  evoke::StopDeliveries(ev);
+  if (ev->ev_base == evoke::t_running_base && !(ev->ev_events & EV_SIGNAL)) {
+    evoke::EnsureOwner(ev->ev_base);
+    ev->ev_base->interests.FlushFired(ev->ev_fd);
+  }
+  return 0;
+}
+
+int event_del_block(event* ev) { return event_del(ev); }
+
+int event_del_noblock(event* ev) { return event_del(ev); }
+
+void event_active(event* ev, int result, short ncalls) {
+  if (!IsUsable(ev, __func__)) return;
+  evoke::ActivateEvent(ev, result, ncalls);
+}
+
+int event_remove_timer(event* ev) {
+  if (!IsUsable(ev, __func__)) return -1;
+  return evoke::RemoveTimer(ev);
+}
+
+void event_base_active_by_fd(event_base* base, evutil_socket_t fd,
+                             short events) {
+  if (base == nullptr) base = evoke::g_current_base;
+  if (base == nullptr) {
+    LogWarn("%s: no base", __func__);
+    return;
+  }
+  evoke::ActivateReady(base, fd, events & evoke::kIoInterests);
+}
+
+void event_base_active_by_signal(event_base* base, int signal) {
+  if (base == nullptr) base = evoke::g_current_base;
+  if (base == nullptr) {
+    LogWarn("%s: no base", __func__);
+    return;
+  }
+  base->signals.Activate(signal, 1);
+}
+
+}  // extern "C"
