@@ -19,6 +19,27 @@ extern const evoke_backend kEpollChangelistBackend;
 extern const evoke_backend kPollBackend;
 extern const evoke_backend kSelectBackend;
 
+// How those tables are filled: as evoke_backend lists its parts.
+constexpr evoke_backend BuiltInTable(const char* name, int features,
+                                     unsigned flags, size_t per_fd_bytes,
+                                     decltype(evoke_backend::open) open,
+                                     decltype(evoke_backend::close) close,
+                                     decltype(evoke_backend::change) change,
+                                     decltype(evoke_backend::wait) wait,
+                                     decltype(evoke_backend::forked) forked) {
+  return {.struct_size = sizeof(evoke_backend),
+          .version = EVOKE_BACKEND_VERSION,
+          .name = name,
+          .features = features,
+          .flags = flags,
+          .per_fd_bytes = per_fd_bytes,
+          .open = open,
+          .close = close,
+          .change = change,
+          .wait = wait,
+          .forked = forked};
+}
+
 // What a program asked of the backend of one base.
 struct BackendChoice {
   // Each of these is asked whether a name is to be passed over; see

@@ -19,7 +19,7 @@
 
 namespace evoke {
 
-// T is plain data whose zero bytes mean "nothing known".
+// T is a plain number; 0 means that nothing is known.
 template <typename T>
 class FdTable {
  public:
@@ -30,35 +30,36 @@ class FdTable {
     for (std::atomic<T*>& chunk : chunks_) Free(chunk.load());
   }
 
-  // The entry of `fd`, or null where none was made. Any thread.
-  T* Find(int fd) const {
-    uint32_t position = static_cast<uint32_t>(fd) + kFirstEntries;
-    int index = IndexOf(position);
-    T* chunk = chunks_[index].load(std::memory_order_acquire);
-    return chunk == nullptr ? nullptr : chunk + (position - Entries(index));
+  // What was set for `fd`, or 0. Any thread.
+  T Get(int fd) const {
+    T* entry = Find(fd);
+    if (entry == nullptr) return 0;
+    return std::atomic_ref(*entry).load(std::memory_order_relaxed);
   }
 
-  // Makes room for the entry of `fd`. Null when memory is short. One thread at
+  // One thread at a time. REQUIRES: MakeRoom(fd) returned true once, or
+  // `value` is 0.
+  void Set(int fd, T value) {
+    T* entry = Find(fd);
+    if (entry == nullptr) return;
+    std::atomic_ref(*entry).store(value, std::memory_order_relaxed);
+  }
+
+  // Has `fd` remembered from now on. False when memory is short. One thread at
   // a time.
-  T* FindOrMake(int fd) {
-    uint32_t position = static_cast<uint32_t>(fd) + kFirstEntries;
-    int index = IndexOf(position);
-    T* chunk = chunks_[index].load(std::memory_order_relaxed);
-    if (chunk == nullptr) {
-      chunk = static_cast<T*>(AllocateZeroed(Entries(index), sizeof(T)));
-      if (chunk == nullptr) return nullptr;
-      chunks_[index].store(chunk, std::memory_order_release);
-    }
-    return chunk + (position - Entries(index));
+  [[nodiscard]] bool MakeRoom(int fd) {
+    int index = IndexOf(fd);
+    if (chunks_[index].load(std::memory_order_relaxed) != nullptr) return true;
+    T* chunk = static_cast<T*>(AllocateZeroed(Entries(index), sizeof(T)));
+    chunks_[index].store(chunk, std::memory_order_release);
+    return chunk != nullptr;
   }
 
-  // Back to nothing known, for all. REQUIRES: no other thread is here.
+  // Sets all to 0. REQUIRES: no other thread is here.
   void Clear() {
     for (int i = 0; i < kChunks; ++i) {
       T* chunk = chunks_[i].load(std::memory_order_relaxed);
-      if (chunk != nullptr) {
-        memset(static_cast<void*>(chunk), 0, Entries(i) * sizeof(T));
-      }
+      if (chunk != nullptr) memset(chunk, 0, Entries(i) * sizeof(T));
     }
   }
 
@@ -66,9 +67,19 @@ class FdTable {
   static constexpr uint32_t kFirstEntries = 64;
   static constexpr int kChunks = 26;
 
+  // Chunk i holds the numbers from kFirstEntries * (2^i - 1) on.
   static size_t Entries(int index) { return size_t{kFirstEntries} << index; }
-  static int IndexOf(uint32_t position) {
-    return std::bit_width(position) - std::bit_width(kFirstEntries);
+  static uint32_t Position(int fd) {
+    return static_cast<uint32_t>(fd) + kFirstEntries;
+  }
+  static int IndexOf(int fd) {
+    return std::bit_width(Position(fd)) - std::bit_width(kFirstEntries);
+  }
+
+  T* Find(int fd) const {
+    int index = IndexOf(fd);
+    T* chunk = chunks_[index].load(std::memory_order_acquire);
+    return chunk == nullptr ? nullptr : chunk + (Position(fd) - Entries(index));
   }
 
   std::atomic<T*> chunks_[kChunks] = {};

@@ -7,26 +7,21 @@
 // are handed over in the order of the list: the order of adding, except that a
 // removed entry's place is taken by the last one.
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "backends/array.h"
 #include "backends/backend.h"
 #include "backends/fd_table.h"
-#include "util/clock.h"
+#include "backends/timeout.h"
 #include "util/log.h"
 #include "util/memory.h"
 
 namespace evoke {
 namespace {
 
-constexpr int kFirstCapacity = 32;
-
 struct Poll {
-  pollfd* list = nullptr;
-  int count = 0;
-  int capacity = 0;
+  Array<pollfd> list;
   bool precise = false;
   FdTable<int> slot_plus_one;  // where a descriptor stands in `list`; 0: not
 };
@@ -51,35 +46,12 @@ short ReadySet(const pollfd& entry) {
   return ready;
 }
 
-bool Reserve(Poll* self) {
-  if (self->count < self->capacity) return true;
-  if (self->capacity > INT_MAX / 2) {
-    errno = ENOMEM;
-    return false;
-  }
-  int capacity = self->capacity == 0 ? kFirstCapacity : self->capacity * 2;
-  void* list = Reallocate(self->list, capacity * sizeof(pollfd));
-  if (list == nullptr) return false;
-  self->list = static_cast<pollfd*>(list);
-  self->capacity = capacity;
-  return true;
-}
-
-// poll(2) knows milliseconds: rounded up, since a wait is never too short.
 int CallPoll(Poll* self, int64_t timeout_us) {
   if (self->precise && timeout_us > 0) {
-    timespec timeout;
-    timeout.tv_sec = timeout_us / kMicrosPerSecond;
-    timeout.tv_nsec = timeout_us % kMicrosPerSecond * 1000;
-    return ppoll(self->list, self->count, &timeout, nullptr);
+    timespec timeout = TimeoutTimespec(timeout_us);
+    return ppoll(self->list.items, self->list.count, &timeout, nullptr);
   }
-  int timeout_ms = -1;
-  if (timeout_us > INT64_C(1000) * INT_MAX) {
-    timeout_ms = INT_MAX;
-  } else if (timeout_us >= 0) {
-    timeout_ms = static_cast<int>((timeout_us + 999) / 1000);
-  }
-  return poll(self->list, self->count, timeout_ms);
+  return poll(self->list.items, self->list.count, TimeoutMillis(timeout_us));
 }
 
 void* OpenPoll(const evoke_backend_options* options) {
@@ -89,32 +61,28 @@ void* OpenPoll(const evoke_backend_options* options) {
   return self;
 }
 
-void ClosePoll(void* state) {
-  Poll* self = static_cast<Poll*>(state);
-  Free(self->list);
-  Delete(self);
-}
+void ClosePoll(void* state) { Delete(static_cast<Poll*>(state)); }
 
 // The kernel looks every descriptor up anew in each wait, so nothing can be
 // lost there: the old interest does not matter, and repeating one is harmless.
 int ChangePoll(void* state, evutil_socket_t fd, short /*old_interest*/,
                short new_interest, int /*edge*/, void* /*per_fd*/) {
   Poll* self = static_cast<Poll*>(state);
-  int* slot = self->slot_plus_one.Find(fd);
+  int slot = self->slot_plus_one.Get(fd) - 1;
   if (new_interest == 0) {
-    if (slot == nullptr || *slot == 0) return 0;
-    const pollfd& last = self->list[--self->count];
-    self->list[*slot - 1] = last;
-    *self->slot_plus_one.Find(last.fd) = *slot;
-    *slot = 0;
+    if (slot < 0) return 0;
+    const pollfd& last = self->list.items[--self->list.count];
+    self->list.items[slot] = last;
+    self->slot_plus_one.Set(last.fd, slot + 1);
+    self->slot_plus_one.Set(fd, 0);
     return 0;
   }
-  if (slot == nullptr || *slot == 0) {
-    slot = self->slot_plus_one.FindOrMake(fd);
-    if (slot == nullptr || !Reserve(self)) return -1;
-    *slot = ++self->count;
+  if (slot < 0) {
+    if (!self->slot_plus_one.MakeRoom(fd) || !self->list.Reserve()) return -1;
+    slot = self->list.count++;
+    self->slot_plus_one.Set(fd, slot + 1);
   }
-  self->list[*slot - 1] = pollfd{fd, PollFlags(new_interest), 0};
+  self->list.items[slot] = pollfd{fd, PollFlags(new_interest), 0};
   return 0;
 }
 
@@ -126,8 +94,8 @@ int WaitPoll(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
     LogWarnErrno("poll");
     return -1;
   }
-  for (int i = 0; remaining > 0 && i < self->count; ++i) {
-    const pollfd& entry = self->list[i];
+  for (int i = 0; remaining > 0 && i < self->list.count; ++i) {
+    const pollfd& entry = self->list.items[i];
     if (entry.revents == 0) continue;
     --remaining;
     short ready = ReadySet(entry);
@@ -141,24 +109,14 @@ int WaitPoll(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
 int ForkedPoll(void* state) {
   Poll* self = static_cast<Poll*>(state);
   self->slot_plus_one.Clear();
-  self->count = 0;
+  self->list.count = 0;
   return 0;
 }
 
 }  // namespace
 
-const evoke_backend kPollBackend = {
-    .struct_size = sizeof(evoke_backend),
-    .version = EVOKE_BACKEND_VERSION,
-    .name = "poll",
-    .features = EV_FEATURE_FDS | EV_FEATURE_EARLY_CLOSE,
-    .flags = 0,
-    .per_fd_bytes = 0,
-    .open = OpenPoll,
-    .close = ClosePoll,
-    .change = ChangePoll,
-    .wait = WaitPoll,
-    .forked = ForkedPoll,
-};
+constinit const evoke_backend kPollBackend = BuiltInTable(
+    "poll", EV_FEATURE_FDS | EV_FEATURE_EARLY_CLOSE, /*flags=*/0,
+    /*per_fd_bytes=*/0, OpenPoll, ClosePoll, ChangePoll, WaitPoll, ForkedPoll);
 
 }  // namespace evoke

@@ -156,18 +156,9 @@ int ForkedSelect(void* state) {
 
 }  // namespace
 
-const evoke_backend kSelectBackend = {
-    .struct_size = sizeof(evoke_backend),
-    .version = EVOKE_BACKEND_VERSION,
-    .name = "select",
-    .features = EV_FEATURE_FDS,
-    .flags = 0,
-    .per_fd_bytes = 0,
-    .open = OpenSelect,
-    .close = CloseSelect,
-    .change = ChangeSelect,
-    .wait = WaitSelect,
-    .forked = ForkedSelect,
-};
+constinit const evoke_backend kSelectBackend =
+    BuiltInTable("select", EV_FEATURE_FDS, /*flags=*/0,
+                 /*per_fd_bytes=*/0, OpenSelect, CloseSelect, ChangeSelect,
+                 WaitSelect, ForkedSelect);
 
 }  // namespace evoke
