@@ -10,8 +10,12 @@
 #ifndef EVENT2_UTIL_H_INCLUDED_
 #define EVENT2_UTIL_H_INCLUDED_
 
-#include <errno.h>
+/* First of all: it asks the system headers for their extensions. */
+/* clang-format off */
 #include <event2/event-config.h>
+/* clang-format on */
+
+#include <errno.h>
 #include <event2/visibility.h>
 #include <netdb.h>
 #include <stdarg.h>
