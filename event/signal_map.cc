@@ -42,7 +42,7 @@ void Wake(int fd) {
   static_cast<void>(ignored);
 }
 
-extern "C" void OnSignal(int signal) {
+void OnSignal(int signal) {
   int saved_errno = errno;
   __atomic_fetch_add(&g_deliveries[signal], 1, __ATOMIC_ACQ_REL);
   int fd = Load(g_write_fd);
