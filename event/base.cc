@@ -80,6 +80,11 @@ void DetachAll(event_base* base) {
   }
   while (event_callback* callback = base->active.Any()) {
     base->active.Remove(callback);
+    if ((callback->evcb_flags & EVLIST_FINALIZING) && !IsEvent(callback)) {
+      // What waits for its end gets it now.
+      callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
+      continue;
+    }
     callback->evcb_flags &= kNowhere;
   }
 }

@@ -44,4 +44,11 @@ void DeferredCancel(event_base* base, event_callback* callback) {
   }
 }
 
+void FinalizeLater(event_base* base, event_callback* callback, uint8_t priority,
+                   DeferredFn fn, void* arg) {
+  DeferredInit(callback, priority, fn, arg);
+  base->active.Push(callback);
+  callback->evcb_flags |= EVLIST_FINALIZING;
+}
+
 }  // namespace evoke

@@ -32,6 +32,14 @@ bool DeferredSchedule(event_base* base, event_callback* callback);
 // Takes it out; no effect when it is not scheduled.
 void DeferredCancel(event_base* base, event_callback* callback);
 
+// For the end of an object that callbacks further up the stack may still use:
+// runs `fn(callback, arg)`, which may free `callback`, once from the loop of
+// `base`, without a place in the limit of a turn, or when the base is freed
+// before. Cannot be cancelled.
+// REQUIRES: `callback` is not scheduled.
+void FinalizeLater(event_base* base, event_callback* callback, uint8_t priority,
+                   DeferredFn fn, void* arg);
+
 }  // namespace evoke
 
 #endif  // EVOKE_EVENT_DEFERRED_H_

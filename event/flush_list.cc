@@ -3,6 +3,10 @@
 
 namespace evoke {
 
+FlushList::~FlushList() {
+  while (FlushItem* item = items_.front()) Remove(item);
+}
+
 void FlushList::Add(FlushItem* item) {
   if (!item->listed()) items_.PushBack(item);
 }

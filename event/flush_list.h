@@ -28,6 +28,10 @@ inline QueueLink<FlushItem>& FlushLink(FlushItem* item) { return item->link; }
 
 class FlushList {
  public:
+  FlushList() = default;
+  // Items may outlive the list; they are on none then.
+  ~FlushList();
+
   bool empty() const { return items_.empty(); }
 
   // Puts `item` at the end; no effect when it is listed already. A listed item
