@@ -12,10 +12,12 @@ namespace evoke {
 
 int CompareIgnoringAsciiCase(const char* a, const char* b, size_t limit_bytes) {
   for (size_t i = 0; i < limit_bytes; ++i) {
-    const int difference = static_cast<unsigned char>(AsciiToLower(a[i])) -
-                           static_cast<unsigned char>(AsciiToLower(b[i]));
-    if (difference != 0 || a[i] == '\0')
-      return (difference > 0) - (difference < 0);
+    // As plain char, which orders bytes above 127 first where it is signed: so
+    // does libevent, unlike libc's strcasecmp().
+    const char lower_a = AsciiToLower(a[i]);
+    const char lower_b = AsciiToLower(b[i]);
+    if (lower_a != lower_b) return lower_a < lower_b ? -1 : 1;
+    if (lower_a == '\0') return 0;
   }
   return 0;
 }
