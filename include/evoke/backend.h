@@ -103,8 +103,8 @@ struct evoke_backend {
   size_t per_fd_bytes;   /* room that the loop keeps for change(), see there */
 
   /*
-   * Makes the state of one base. NULL: not usable here, and the next backend is
-   * tried; set errno.
+   * Makes the state of one base; descriptors of its own are close-on-exec.
+   * NULL: not usable here, and the next backend is tried; set errno.
    */
   void *(*open)(const struct evoke_backend_options *options);
 
@@ -119,8 +119,9 @@ struct evoke_backend {
    * edge-triggered (only where EV_FEATURE_ET is offered).
    *
    * `per_fd` points to `per_fd_bytes` of memory kept for this descriptor,
-   * aligned for any type, zeroed before the first call and not touched by the
-   * loop; valid during the call only, since it may move afterwards.
+   * aligned as an element of that size in an array, zeroed before the first
+   * call and not touched by the loop; valid during the call only, since it may
+   * move afterwards. Null when `per_fd_bytes` is 0.
    *
    * Returns 0, or -1 with errno set, and event_add() fails. Taking out a
    * descriptor that is closed already is no failure.
