@@ -81,7 +81,8 @@ bool Drain(int fd, std::string& out) {
 
 // Runs a program to its end or to the limit; then its whole process group is
 // killed, so that nothing which a scenario forked stays behind.
-Outcome Run(const std::vector<std::string>& command, int limit_ms) {
+Outcome Run(const std::vector<std::string>& command, int limit_ms,
+            bool is_oracle = false) {
   Outcome outcome;
   int out[2], err[2];
   if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) abort();
@@ -95,6 +96,13 @@ Outcome Run(const std::vector<std::string>& command, int limit_ms) {
     setpgid(0, 0);
     dup2(out[1], STDOUT_FILENO);
     dup2(err[1], STDERR_FILENO);
+    if (is_oracle) {
+      // What it leaks is not ours, and a crash of it shall look like one.
+      setenv("ASAN_OPTIONS",
+             "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_abort=0", 1);
+      setenv("TSAN_OPTIONS",
+             "report_bugs=0:handle_segv=0:handle_sigbus=0:handle_abort=0", 1);
+    }
     execv(argv[0], argv.data());
     _exit(127);
   }
@@ -183,7 +191,7 @@ Outcome RunOurs(const Scenario& scenario, const std::string& method) {
 Outcome RunOracle(const Scenario& scenario, const std::string& method) {
   const bool may_stay = scenario.kind == "hang";
   return Run({g_oracle_path, "--run", scenario.name, "--method", method},
-             may_stay ? kDeclaredHangLimitMs : kLimitMs);
+             may_stay ? kDeclaredHangLimitMs : kLimitMs, /*is_oracle=*/true);
 }
 
 bool ShowsDeclaredKind(const Scenario& scenario, const Outcome& oracle,

@@ -71,6 +71,14 @@ const char *ev_flags(int what);
 // A symbolic errno ("EINVAL"), "0" for none, "E?" for one not in the table.
 const char *errno_name(int err);
 
+// ATTEMPT("event_add(NULL)") rec("  %d", event_add(NULL, NULL));
+// Runs the statement in a child process and waits for it. When the child is
+// killed the record says `crashes`, after two seconds `hangs`, when it called
+// the fatal callback `is fatal`. What the child changes the parent never sees.
+#define ATTEMPT(call) for (; attempt(call); attempt_done())
+int attempt(const char *call);
+void attempt_done(void);
+
 // ---------------------------------------------------------------------------
 // The backend under test.
 
