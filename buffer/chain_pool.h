@@ -43,19 +43,13 @@ class ChainPool {
   bool Give(Chain* chain);
 
  private:
-  // Capacities are the powers of two from 512 bytes to 64 KiB.
+  // One for each power of two from kMinChainBytes to kMaxPooledChainBytes.
   static constexpr int kClasses = 8;
   // What may wait in all; a turn's worth of small messages, or of large ones
   // on some dozens of connections.
   static constexpr size_t kMaxWaitingBytes = size_t{1} << 20;
 
-  ChainPool() = default;
-  ~ChainPool() = default;
   void FreeAll();
-  template <typename T, typename... Args>
-  friend T* New(Args&&... args);
-  template <typename T>
-  friend void Delete(T* object);
 
   Chain* waiting_[kClasses] = {};
   size_t waiting_bytes_ = 0;

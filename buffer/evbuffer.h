@@ -48,7 +48,9 @@ struct evbuffer {
   size_t deleted_bytes = 0;
   evbuffer_cb_entry* callbacks = nullptr;    // last added first
   evoke::CallbackCursor* cursors = nullptr;  // the runs that are under way
-  evbuffer_cb_func watcher_fn = nullptr;     // see BufferSetWatcher()
+  size_t unwatched_added_bytes = 0;
+  size_t unwatched_deleted_bytes = 0;
+  evbuffer_cb_func watcher_fn = nullptr;  // see BufferSetWatcher()
   void* watcher_arg = nullptr;
 
   // Where chains come from and go to; null: straight to the memory hooks.
@@ -61,6 +63,7 @@ struct evbuffer {
   bool start_frozen = false;
   bool end_frozen = false;
   bool deferred = false;  // callbacks run from `defer_base`
+  bool defer_scheduled = false;
   event_base* defer_base = nullptr;
   event_callback deferred_callback = {};
 

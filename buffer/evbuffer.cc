@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// A buffer's life, its flags and its freeze.
+#include "buffer/evbuffer.h"
+
+#include "buffer/callbacks.h"
+#include "buffer/chain_list.h"
+#include "buffer/chain_pool.h"
+#include "util/memory.h"
+
+namespace evoke {
+
+void BufferIncref(evbuffer* buffer) { ++buffer->refs; }
+
+void BufferDecref(evbuffer* buffer) {
+  if (--buffer->refs > 0) return;
+  // Cleanups run inside; one that uses the buffer must not end it twice.
+  buffer->refs = 1;
+  RemoveAllCallbacks(buffer);
+  buffer->watcher_fn = nullptr;
+  buffer->length_bytes = 0;
+  FreeChains(buffer, DetachAll(buffer));
+  if (buffer->pool != nullptr) buffer->pool->Decref();
+  Delete(buffer);
+}
+
+void BufferSetWatcher(evbuffer* buffer, evbuffer_cb_func fn, void* arg) {
+  buffer->watcher_fn = fn;
+  buffer->watcher_arg = arg;
+  buffer->unwatched_added_bytes = 0;
+  buffer->unwatched_deleted_bytes = 0;
+}
+
+void BufferSetParent(evbuffer* buffer, bufferevent* parent) {
+  buffer->parent = parent;
+}
+
+void BufferSetPool(evbuffer* buffer, ChainPool* pool) {
+  if (pool != nullptr) pool->Incref();
+  if (buffer->pool != nullptr) buffer->pool->Decref();
+  buffer->pool = pool;
+}
+
+}  // namespace evoke
+
+extern "C" {
+
+evbuffer* evbuffer_new(void) { return evoke::New<evbuffer>(); }
+
+void evbuffer_free(evbuffer* buffer) {
+  if (!evoke::IsBuffer(buffer, __func__)) return;
+  evoke::BufferDecref(buffer);
+}
+
+size_t evbuffer_get_length(const evbuffer* buffer) {
+  if (!evoke::IsBuffer(buffer, __func__)) return 0;
+  return buffer->length();
+}
+
+size_t evbuffer_get_contiguous_space(const evbuffer* buffer) {
+  if (!evoke::IsBuffer(buffer, __func__)) return 0;
+  return buffer->first == nullptr ? 0 : buffer->first->length_bytes;
+}
+
+int evbuffer_set_flags(evbuffer* buffer, ev_uint64_t flags) {
+  if (!evoke::IsBuffer(buffer, __func__)) return -1;
+  buffer->flags |= static_cast<uint32_t>(flags);
+  return 0;
+}
+
+int evbuffer_clear_flags(evbuffer* buffer, ev_uint64_t flags) {
+  if (!evoke::IsBuffer(buffer, __func__)) return -1;
+  buffer->flags &= ~static_cast<uint32_t>(flags);
+  return 0;
+}
+
+int evbuffer_freeze(evbuffer* buffer, int at_front) {
+  if (!evoke::IsBuffer(buffer, __func__)) return -1;
+  (at_front != 0 ? buffer->start_frozen : buffer->end_frozen) = true;
+  return 0;
+}
+
+int evbuffer_unfreeze(evbuffer* buffer, int at_front) {
+  if (!evoke::IsBuffer(buffer, __func__)) return -1;
+  (at_front != 0 ? buffer->start_frozen : buffer->end_frozen) = false;
+  return 0;
+}
+
+// Locks exist once a program has set up threads, which this library does not
+// offer yet; without them libevent refuses in the same way.
+int evbuffer_enable_locking(evbuffer* buffer, void*) {
+  (void)evoke::IsBuffer(buffer, __func__);
+  return -1;
+}
+
+// No effect on a buffer without a lock, as documented.
+void evbuffer_lock(evbuffer* buffer) {
+  (void)evoke::IsBuffer(buffer, __func__);
+}
+
+void evbuffer_unlock(evbuffer* buffer) {
+  (void)evoke::IsBuffer(buffer, __func__);
+}
+
+}  // extern "C"

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "buffer/file_segment.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buffer/callbacks.h"
+#include "buffer/chain.h"
+#include "buffer/chain_list.h"
+#include "buffer/evbuffer.h"
+#include "util/log.h"
+#include "util/memory.h"
+
+namespace evoke {
+
+namespace {
+
+bool Map(evbuffer_file_segment* segment) {
+  // Mappings begin on a page.
+  static_assert(sizeof(off_t) == sizeof(int64_t));
+  int64_t page_bytes = sysconf(_SC_PAGESIZE);
+  size_t lead_bytes = segment->offset_bytes % page_bytes;
+  size_t mapping_bytes = segment->length_bytes + lead_bytes;
+  void* mapping = mmap(nullptr, mapping_bytes, PROT_READ, MAP_PRIVATE,
+                       segment->fd, segment->offset_bytes - lead_bytes);
+  if (mapping == MAP_FAILED) {
+    LogWarnErrno("file segment: mapping %zu bytes of fd %d failed",
+                 mapping_bytes, segment->fd);
+    return false;
+  }
+  segment->mapping = mapping;
+  segment->mapping_bytes = mapping_bytes;
+  segment->contents = static_cast<uint8_t*>(mapping) + lead_bytes;
+  return true;
+}
+
+// Reads without moving the file's position, which is the program's.
+bool Read(evbuffer_file_segment* segment) {
+  if (segment->length_bytes == 0) return false;
+  auto* contents = static_cast<uint8_t*>(Allocate(segment->length_bytes));
+  if (contents == nullptr) return false;
+  size_t done_bytes = 0;
+  while (done_bytes < segment->length_bytes) {
+    ssize_t n = pread(segment->fd, contents + done_bytes,
+                      segment->length_bytes - done_bytes,
+                      segment->offset_bytes + done_bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      int error = n < 0 ? errno : 0;
+      Free(contents);
+      errno = error;
+      return false;
+    }
+    done_bytes += n;
+  }
+  segment->contents = contents;
+  return true;
+}
+
+void Unload(evbuffer_file_segment* segment) {
+  if (segment->mapping != nullptr) {
+    if (munmap(segment->mapping, segment->mapping_bytes) != 0) {
+      LogWarnErrno("file segment: unmapping failed");
+    }
+  } else {
+    Free(segment->contents);
+  }
+}
+
+// A range that ends behind the file's end is refused here, because touching a
+// mapping of it would kill the process. Only regular files have an end to ask
+// for; length -1 stands for the file's size, whatever the offset.
+bool ResolveLength(int fd, int64_t offset_bytes, int64_t* length_bytes) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) {
+    // As libevent has it, a bad fd with a length is found when it is used.
+    return *length_bytes != -1;
+  }
+  if (*length_bytes == -1) *length_bytes = status.st_size;
+  if (!S_ISREG(status.st_mode)) return true;
+  if (offset_bytes > status.st_size ||
+      *length_bytes > status.st_size - offset_bytes) {
+    LogWarn("file segment: %lld bytes at %lld are not within the file's %lld",
+            static_cast<long long>(*length_bytes),
+            static_cast<long long>(offset_bytes),
+            static_cast<long long>(status.st_size));
+    errno = EINVAL;
+    return false;
+  }
+  return true;
+}
+
+enum class AddResult { kAdded, kNotLoaded, kRefused };
+
+AddResult AddSegment(evbuffer* buffer, evbuffer_file_segment* segment,
+                     ev_off_t offset, ev_off_t length) {
+  BufferGuard guard(buffer);
+  if (buffer->end_frozen) return AddResult::kRefused;
+  bool by_sendfile = (buffer->flags & EVBUFFER_FLAG_DRAINS_TO_FD) != 0 &&
+                     (segment->flags & EVBUF_FS_DISABLE_SENDFILE) == 0;
+  if (!by_sendfile && !FileSegmentLoad(segment)) return AddResult::kNotLoaded;
+
+  int64_t segment_bytes = segment->length_bytes;
+  if (offset < 0 || offset > segment_bytes) return AddResult::kRefused;
+  if (length < 0) length = segment_bytes - offset;
+  if (length > segment_bytes - offset) return AddResult::kRefused;
+  if (!FitsInBuffer(buffer, length)) return AddResult::kRefused;
+
+  Chain* chain = ChainNewFile(segment, offset, length);
+  if (chain == nullptr) return AddResult::kRefused;
+  AppendChain(buffer, chain);
+  BufferChanged(buffer);
+  return AddResult::kAdded;
+}
+
+}  // namespace
+
+bool FileSegmentLoad(evbuffer_file_segment* segment) {
+  if (segment->contents != nullptr) return true;
+  if ((segment->flags & EVBUF_FS_DISABLE_MMAP) == 0) return Map(segment);
+  return Read(segment);
+}
+
+void FileSegmentUnref(evbuffer_file_segment* segment) {
+  if (--segment->refs > 0) return;
+  Unload(segment);
+  if ((segment->flags & EVBUF_FS_CLOSE_ON_FREE) != 0 && segment->fd >= 0) {
+    close(segment->fd);
+  }
+  if (segment->cleanup != nullptr) {
+    segment->cleanup(segment, static_cast<int>(segment->flags),
+                     segment->cleanup_arg);
+  }
+  Free(segment);
+}
+
+}  // namespace evoke
+
+extern "C" {
+
+evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
+                                                 ev_off_t length,
+                                                 unsigned flags) {
+  using namespace evoke;
+  int64_t length_bytes = length;
+  if (length < -1 || offset < 0 || !ResolveLength(fd, offset, &length_bytes)) {
+    return nullptr;
+  }
+  auto* segment = New<evbuffer_file_segment>(
+      evbuffer_file_segment{.fd = fd,
+                            .flags = flags,
+                            .refs = 1,
+                            .offset_bytes = offset,
+                            .length_bytes = static_cast<size_t>(length_bytes),
+                            .contents = nullptr,
+                            .mapping = nullptr,
+                            .mapping_bytes = 0,
+                            .cleanup = nullptr,
+                            .cleanup_arg = nullptr});
+  if (segment == nullptr) return nullptr;
+  // What can never go by sendfile(2) is loaded at once: the program hears now
+  // of a file that cannot be.
+  if ((flags & EVBUF_FS_DISABLE_SENDFILE) != 0 && !FileSegmentLoad(segment)) {
+    Free(segment);
+    return nullptr;
+  }
+  return segment;
+}
+
+void evbuffer_file_segment_free(evbuffer_file_segment* segment) {
+  if (segment == nullptr) {
+    evoke::LogWarn("%s: no segment", __func__);
+    return;
+  }
+  evoke::FileSegmentUnref(segment);
+}
+
+void evbuffer_file_segment_add_cleanup_cb(evbuffer_file_segment* segment,
+                                          evbuffer_file_segment_cleanup_cb cb,
+                                          void* arg) {
+  if (segment == nullptr) {
+    evoke::LogWarn("%s: no segment", __func__);
+    return;
+  }
+  segment->cleanup = cb;
+  segment->cleanup_arg = arg;
+}
+
+int evbuffer_add_file_segment(evbuffer* buffer, evbuffer_file_segment* segment,
+                              ev_off_t offset, ev_off_t length) {
+  using namespace evoke;
+  if (!IsBuffer(buffer, __func__)) return -1;
+  if (segment == nullptr) {
+    LogWarn("%s: no segment", __func__);
+    return -1;
+  }
+  return AddSegment(buffer, segment, offset, length) == AddResult::kAdded ? 0
+                                                                          : -1;
+}
+
+int evbuffer_add_file(evbuffer* buffer, int fd, ev_off_t offset,
+                      ev_off_t length) {
+  using namespace evoke;
+  if (!IsBuffer(buffer, __func__)) return -1;
+  evbuffer_file_segment* segment =
+      evbuffer_file_segment_new(fd, offset, length, EVBUF_FS_CLOSE_ON_FREE);
+  if (segment == nullptr) return -1;
+  AddResult result = AddSegment(buffer, segment, 0, length);
+  if (result == AddResult::kNotLoaded) {
+    // As libevent has it, a file without readable contents stays the caller's
+    // to close; every other failure closes it.
+    segment->flags &= ~EVBUF_FS_CLOSE_ON_FREE;
+  }
+  FileSegmentUnref(segment);
+  return result == AddResult::kAdded ? 0 : -1;
+}
+
+}  // extern "C"
