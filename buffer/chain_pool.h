@@ -26,6 +26,7 @@ class ChainPool {
   // and the loop's reference is given up. Buffers that outlive their loop go on
   // with the memory hooks.
   void Close();
+  bool closed() const { return max_waiting_bytes_ == 0; }
 
   // Each buffer that knows the pool holds a reference (BufferSetPool()).
   void Incref() { ++refs_; }
