@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// event_add, event_del, event_active: the promises that are ours, and the
+// error returns. The comparison with libevent is in tests/differential.
+#include <event2/event_struct.h>
+#include <fcntl.h>
+
+#include <string>
+#include <vector>
+
+#include "event/event_base.h"
+#include "tests/support/backend_test.h"
+
+namespace evoke::testing {
+namespace {
+
+std::vector<std::string>* g_log;
+
+class ScheduleTest : public BackendTest {
+ protected:
+  void SetUp() override {
+    BackendTest::SetUp();
+    g_log = &log_;
+    event_set_log_callback(
+        [](int, const char* message) { g_log->push_back(message); });
+  }
+  void TearDown() override { event_set_log_callback(nullptr); }
+  std::vector<std::string> log_;
+};
+
+TEST_P(ScheduleTest, NullIsRefusedWithAWarning) {
+  EXPECT_EQ(event_add(nullptr, nullptr), -1);
+  EXPECT_EQ(event_del(nullptr), -1);
+  EXPECT_EQ(event_remove_timer(nullptr), -1);
+  event_active(nullptr, EV_READ, 1);
+  event_free(nullptr);
+  EXPECT_EQ(event_pending(nullptr, EV_READ, nullptr), 0);
+  EXPECT_EQ(event_assign(nullptr, base(), -1, 0, nullptr, nullptr), -1);
+  EXPECT_EQ(log_.size(), 7u);
+}
+
+TEST_P(ScheduleTest, AnEventThatWasNeverAssignedIsRefused) {
+  event zeroed = {};
+  EXPECT_EQ(event_add(&zeroed, nullptr), -1);
+  zeroed.ev_base = base();
+  EXPECT_EQ(event_add(&zeroed, nullptr), -1);
+  EXPECT_EQ(log_.size(), 2u);
+}
+
+TEST_P(ScheduleTest, AClosedFdIsRefusedByEpollAlone) {
+  SocketPair pair;
+  TestEvent reader(base(), pair[0], EV_READ, [](short) {});
+  pair.Close(0);
+  int result = reader.Add();
+  if (std::string(GetParam()) == "epoll") {
+    EXPECT_EQ(result, -1);
+    EXPECT_EQ(errno, EBADF);
+    EXPECT_EQ(reader.Pending(EV_READ), 0);
+  } else {
+    EXPECT_EQ(result, 0);
+  }
+}
+
+TEST_P(ScheduleTest, AFailedAddLeavesTheOtherEventsOfTheFdAlone) {
+  int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(file, 0);
+  TestEvent reader(base(), file, EV_READ, [](short) {});
+  int result = reader.Add();
+  EXPECT_EQ(result, std::string(GetParam()) == "epoll" ? -1 : 0);
+  EXPECT_EQ(reader.Pending(EV_READ) != 0, result == 0);
+  close(file);
+}
+
+TEST_P(ScheduleTest, ANewEventOnAReusedFdFiresThoughTheOldOneIsStillAdded) {
+  auto first = std::make_unique<SocketPair>();
+  int fd = (*first)[0];
+  TestEvent old_event(base(), fd, EV_READ | EV_PERSIST, [](short) {});
+  old_event.Add();
+  first.reset();
+  SocketPair second;
+  ASSERT_EQ(second[0], fd);
+  int runs = 0;
+  TestEvent new_event(base(), fd, EV_READ, [&](short) {
+    ++runs;
+    event_base_loopbreak(base());
+  });
+  EXPECT_EQ(new_event.Add(), 0);
+  second.Write(1, "x");
+  EXPECT_EQ(Loop(), 0);
+  EXPECT_EQ(runs, 1);
+}
+
+TEST_P(ScheduleTest, PushingATimeoutBackMovesItsDeadline) {
+  std::vector<int> order;
+  TestEvent a(base(), -1, 0, [&](short) { order.push_back(1); });
+  TestEvent b(base(), -1, 0, [&](short) { order.push_back(2); });
+  a.AddMicros(1000);
+  b.AddMicros(2000);
+  a.AddMicros(4000);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(order, (std::vector<int>{2, 1}));
+}
+
+TEST_P(ScheduleTest, AnEndlessTimeoutNeverFires) {
+  TestEvent timer(base(), -1, 0, [](short) { FAIL(); });
+  timeval endless = {INT64_MAX, 999999};
+  EXPECT_EQ(event_add(timer.get(), &endless), 0);
+  EXPECT_EQ(Loop(EVLOOP_NONBLOCK), 0);
+  EXPECT_EQ(timer.Pending(EV_TIMEOUT), EV_TIMEOUT);
+}
+
+TEST_P(ScheduleTest, ManyTimersFireInOrder) {
+  constexpr int kTimers = 2000;
+  std::vector<std::unique_ptr<TestEvent>> timers;
+  std::vector<int> order;
+  for (int i = 0; i < kTimers; ++i) {
+    timers.push_back(std::make_unique<TestEvent>(
+        base(), -1, 0, [&order, i](short) { order.push_back(i); }));
+  }
+  // Added in a callback, where one time counts for all of them.
+  TestEvent add_all(base(), -1, 0, [&](short) {
+    for (int i = 0; i < kTimers; ++i) {
+      int which = (i * 7919) % kTimers;
+      timers[which]->AddMicros(1000 + which);
+    }
+  });
+  add_all.AddMicros(0);
+  EXPECT_EQ(Loop(), 1);
+  ASSERT_EQ(order.size(), static_cast<size_t>(kTimers));
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_P(ScheduleTest, AnEventOfAFreedBaseMayBeDeletedAndFreed) {
+  SocketPair pair;
+  TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [](short) {});
+  TestEvent timer(base(), -1, 0, [](short) {});
+  TestEvent on_signal(base(), SIGUSR1, EV_SIGNAL, [](short) {});
+  TestEvent active(base(), -1, 0, [](short) {});
+  TestEvent never_added(base(), pair[1], EV_READ, [](short) {});
+  reader.AddMicros(1000000);
+  timer.AddMicros(1000000);
+  on_signal.Add();
+  event_active(active.get(), EV_READ, 1);
+  base_.reset();
+  EXPECT_EQ(reader.Del(), 0);
+  EXPECT_EQ(timer.Del(), 0);
+  EXPECT_EQ(on_signal.Del(), 0);
+  EXPECT_EQ(active.Del(), 0);
+  EXPECT_EQ(never_added.Del(), 0);
+}
+
+TEST_P(ScheduleTest, ASignalCallbackThatFreesItsEventStopsTheRest) {
+  static int runs;
+  runs = 0;
+  event* on_signal = event_new(
+      base(), SIGUSR1, EV_SIGNAL | EV_PERSIST,
+      [](evutil_socket_t, short, void* arg) {
+        ++runs;
+        event_free(static_cast<event*>(arg));
+      },
+      event_self_cbarg());
+  event_add(on_signal, nullptr);
+  event_active(on_signal, EV_SIGNAL, 5);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(runs, 1);
+}
+
+EVOKE_ON_EVERY_BACKEND(ScheduleTest);
+
+}  // namespace
+}  // namespace evoke::testing
