@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What all kinds of bufferevents share: making, sharing and freeing them,
+// enabling, and the many small questions and settings.
+#include "bufferevent/bufferevent.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stddef.h>
+
+#include "buffer/chain_pool.h"
+#include "buffer/evbuffer.h"
+#include "event/deferred.h"
+#include "event/event_base.h"
+#include "util/log.h"
+#include "util/memory.h"
+
+static_assert(sizeof(bufferevent) == 392 &&
+                  offsetof(bufferevent, ev_read) == 16 &&
+                  offsetof(bufferevent, ev_write) == 144 &&
+                  offsetof(bufferevent, input) == 272 &&
+                  offsetof(bufferevent, wm_read) == 288 &&
+                  offsetof(bufferevent, readcb) == 320 &&
+                  offsetof(bufferevent, timeout_read) == 352 &&
+                  offsetof(bufferevent, enabled) == 384,
+              "struct bufferevent is public: programs look inside");
+
+namespace evoke {
+
+namespace {
+
+static_assert(offsetof(BuffereventImpl, face) == 0);
+
+// The chains of all bufferevents of a base; made with its first one.
+ChainPool* PoolOf(event_base* base) {
+  if (base->pool == nullptr) {
+    base->pool = ChainPool::Create();
+    base->free_pool = [](void* pool) {
+      if (pool != nullptr) static_cast<ChainPool*>(pool)->Close();
+    };
+  }
+  return static_cast<ChainPool*>(base->pool);
+}
+
+// The loop has been freed, and the bufferevent is still there.
+bool HasLostBase(const bufferevent* bev) { return bev->input->pool->closed(); }
+
+bool MakeBuffers(bufferevent* bev, event_base* base) {
+  ChainPool* pool = PoolOf(base);
+  if (pool == nullptr) return false;
+  bev->input = evbuffer_new();
+  if (bev->input == nullptr) return false;
+  bev->output = evbuffer_new();
+  if (bev->output == nullptr) {
+    evbuffer_free(bev->input);
+    return false;
+  }
+  for (evbuffer* buffer : {bev->input, bev->output}) {
+    BufferSetPool(buffer, pool);
+    BufferSetParent(buffer, bev);
+  }
+  BufferSetWatcher(bev->input, InputChanged, bev);
+  return true;
+}
+
+// Callbacks on the buffers that were put off run no more either.
+void CancelBufferCallbacks(evbuffer* buffer) {
+  if (!buffer->defer_scheduled) return;
+  DeferredCancel(buffer->defer_base, &buffer->deferred_callback);
+  buffer->defer_scheduled = false;
+  BufferDecref(buffer);  // being scheduled held it
+}
+
+void Finalize(event_callback*, void* arg) {
+  auto* impl = static_cast<BuffereventImpl*>(arg);
+  bufferevent* bev = &impl->face;
+  bev->be_ops->destroy(bev);
+  for (evbuffer* buffer : {bev->input, bev->output}) {
+    BufferSetParent(buffer, nullptr);
+    evbuffer_free(buffer);
+  }
+  Free(impl);
+}
+
+}  // namespace
+
+bool IsMissing(const void* argument, const char* function) {
+  if (ABSL_PREDICT_TRUE(argument != nullptr)) return false;
+  LogWarn("%s: null argument", function);
+  return true;
+}
+
+event_base* BaseOf(const bufferevent* bev) {
+  return bev->ev_base != nullptr ? bev->ev_base : g_current_base;
+}
+
+bool BuffereventInit(BuffereventImpl* impl, event_base* base,
+                     const bufferevent_ops* ops, int options) {
+  if (options & BEV_OPT_THREADSAFE) {
+    // There are no locks to be had.
+    return false;
+  }
+  if ((options & BEV_OPT_UNLOCK_CALLBACKS) &&
+      !(options & BEV_OPT_DEFER_CALLBACKS)) {
+    LogWarn("UNLOCK_CALLBACKS requires DEFER_CALLBACKS");
+    return false;
+  }
+  bufferevent* bev = &impl->face;
+  bev->ev_base = base;
+  if (base == nullptr) base = g_current_base;
+  if (base == nullptr) {
+    LogWarn("bufferevent: no event_base");
+    return false;
+  }
+  if (!MakeBuffers(bev, base)) {
+    LogWarn("bufferevent: no memory");
+    return false;
+  }
+  bev->be_ops = ops;
+  bev->enabled = EV_WRITE;
+  impl->refs = 1;
+  impl->options = options;
+  impl->max_single_read_bytes = kDefaultMaxSingleBytes;
+  impl->max_single_write_bytes = kDefaultMaxSingleBytes;
+  CallbacksInit(impl, static_cast<uint8_t>(base->active.priorities() / 2));
+  return true;
+}
+
+bool BuffereventDecref(bufferevent* bev) {
+  BuffereventImpl* impl = ImplOf(bev);
+  if (--impl->refs > 0) return false;
+  CancelDeferred(bev);
+  bev->be_ops->detach(bev);
+  for (evbuffer* buffer : {bev->input, bev->output}) {
+    BufferSetWatcher(buffer, nullptr, nullptr);
+    CancelBufferCallbacks(buffer);
+  }
+  if (HasLostBase(bev)) {
+    LogWarn("bufferevent freed after its event_base");
+    Finalize(nullptr, impl);
+  } else {
+    FinalizeLater(BaseOf(bev), &impl->finalizer, impl->deferred.evcb_pri,
+                  Finalize, impl);
+  }
+  return true;
+}
+
+BuffereventGuard::~BuffereventGuard() { BuffereventDecref(bev_); }
+
+}  // namespace evoke
+
+using evoke::ImplOf;
+using evoke::IsMissing;
+
+namespace {
+
+size_t SingleLimit(size_t size) {
+  return size == 0 || size > EV_SSIZE_MAX ? evoke::kDefaultMaxSingleBytes
+                                          : size;
+}
+
+}  // namespace
+
+extern "C" {
+
+// --- Life --------------------------------------------------------------------
+
+void bufferevent_free(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return;
+  bufferevent_setcb(bev, nullptr, nullptr, nullptr, nullptr);
+  evoke::BuffereventDecref(bev);
+}
+
+void bufferevent_incref(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return;
+  ++ImplOf(bev)->refs;
+}
+
+int bufferevent_decref(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return 0;
+  return evoke::BuffereventDecref(bev);
+}
+
+// Without threads there is nothing to lock, but a program may count on the
+// reference in between.
+void bufferevent_lock(bufferevent* bev) { bufferevent_incref(bev); }
+
+void bufferevent_unlock(bufferevent* bev) { bufferevent_decref(bev); }
+
+// --- Directions --------------------------------------------------------------
+
+int bufferevent_enable(bufferevent* bev, short events) {
+  if (IsMissing(bev, __func__)) return -1;
+  const evoke::BuffereventImpl* impl = ImplOf(bev);
+  bev->enabled |= events;
+  if (impl->read_suspended != 0) events &= ~EV_READ;
+  if (impl->write_suspended != 0) events &= ~EV_WRITE;
+  if (events == 0) return 0;
+  return bev->be_ops->enable(bev, events) < 0 ? -1 : 0;
+}
+
+int bufferevent_disable(bufferevent* bev, short events) {
+  if (IsMissing(bev, __func__)) return -1;
+  bev->enabled &= ~events;
+  return bev->be_ops->disable(bev, events) < 0 ? -1 : 0;
+}
+
+short bufferevent_get_enabled(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return 0;
+  return bev->enabled;
+}
+
+int bufferevent_set_timeouts(bufferevent* bev, const timeval* timeout_read,
+                             const timeval* timeout_write) {
+  if (IsMissing(bev, __func__)) return -1;
+  bev->timeout_read = timeout_read != nullptr ? *timeout_read : timeval{};
+  bev->timeout_write = timeout_write != nullptr ? *timeout_write : timeval{};
+  return bev->be_ops->timeouts_changed(bev);
+}
+
+int bufferevent_flush(bufferevent* bev, short events,
+                      bufferevent_flush_mode mode) {
+  if (IsMissing(bev, __func__)) return -1;
+  return bev->be_ops->flush(bev, events, mode);
+}
+
+// --- Bytes -------------------------------------------------------------------
+
+evbuffer* bufferevent_get_input(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return nullptr;
+  return bev->input;
+}
+
+evbuffer* bufferevent_get_output(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return nullptr;
+  return bev->output;
+}
+
+int bufferevent_write(bufferevent* bev, const void* data, size_t size) {
+  if (IsMissing(bev, __func__)) return -1;
+  return evbuffer_add(bev->output, data, size) < 0 ? -1 : 0;
+}
+
+int bufferevent_write_buffer(bufferevent* bev, evbuffer* buffer) {
+  if (IsMissing(bev, __func__)) return -1;
+  return evbuffer_add_buffer(bev->output, buffer) < 0 ? -1 : 0;
+}
+
+size_t bufferevent_read(bufferevent* bev, void* data, size_t size) {
+  if (IsMissing(bev, __func__)) return 0;
+  int taken = evbuffer_remove(bev->input, data, size);
+  return static_cast<size_t>(taken);
+}
+
+int bufferevent_read_buffer(bufferevent* bev, evbuffer* buffer) {
+  if (IsMissing(bev, __func__)) return -1;
+  return evbuffer_add_buffer(buffer, bev->input);
+}
+
+// --- Base, fd, priority ------------------------------------------------------
+
+event_base* bufferevent_get_base(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return nullptr;
+  return bev->ev_base;
+}
+
+int bufferevent_base_set(event_base* base, bufferevent* bev) {
+  if (IsMissing(bev, __func__) || IsMissing(base, __func__)) return -1;
+  if (bev->be_ops->set_base == nullptr) return -1;
+  evoke::ChainPool* pool = evoke::PoolOf(base);
+  if (pool == nullptr) return -1;
+  evoke::CancelDeferred(bev);
+  bev->ev_base = base;
+  int result = bev->be_ops->set_base(bev, base);
+  evoke::BufferSetPool(bev->input, pool);
+  evoke::BufferSetPool(bev->output, pool);
+  return result;
+}
+
+int bufferevent_priority_set(bufferevent* bev, int priority) {
+  if (IsMissing(bev, __func__)) return -1;
+  if (bev->be_ops->set_priority == nullptr) return -1;
+  return bev->be_ops->set_priority(bev, priority);
+}
+
+int bufferevent_get_priority(const bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return -1;
+  if (event_initialized(&bev->ev_read)) {
+    return event_get_priority(&bev->ev_read);
+  }
+  return event_base_get_npriorities(bev->ev_base) / 2;
+}
+
+int bufferevent_setfd(bufferevent* bev, evutil_socket_t fd) {
+  if (IsMissing(bev, __func__)) return -1;
+  if (bev->be_ops->set_fd == nullptr) return -1;
+  return bev->be_ops->set_fd(bev, fd);
+}
+
+evutil_socket_t bufferevent_getfd(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return -1;
+  if (bev->be_ops->get_fd == nullptr) return -1;
+  return bev->be_ops->get_fd(bev);
+}
+
+bufferevent* bufferevent_get_underlying(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return nullptr;
+  if (bev->be_ops->get_underlying == nullptr) return nullptr;
+  return bev->be_ops->get_underlying(bev);
+}
+
+// --- How much at once --------------------------------------------------------
+
+int bufferevent_set_max_single_read(bufferevent* bev, size_t size) {
+  if (IsMissing(bev, __func__)) return -1;
+  ImplOf(bev)->max_single_read_bytes = SingleLimit(size);
+  return 0;
+}
+
+int bufferevent_set_max_single_write(bufferevent* bev, size_t size) {
+  if (IsMissing(bev, __func__)) return -1;
+  ImplOf(bev)->max_single_write_bytes = SingleLimit(size);
+  return 0;
+}
+
+ev_ssize_t bufferevent_get_max_single_read(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return -1;
+  return static_cast<ev_ssize_t>(ImplOf(bev)->max_single_read_bytes);
+}
+
+ev_ssize_t bufferevent_get_max_single_write(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return -1;
+  return static_cast<ev_ssize_t>(ImplOf(bev)->max_single_write_bytes);
+}
+
+// As long as there are no rate limits, the next one is like any other.
+ev_ssize_t bufferevent_get_max_to_read(bufferevent* bev) {
+  return bufferevent_get_max_single_read(bev);
+}
+
+ev_ssize_t bufferevent_get_max_to_write(bufferevent* bev) {
+  return bufferevent_get_max_single_write(bev);
+}
+
+}  // extern "C"

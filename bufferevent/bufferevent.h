@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What every kind of bufferevent is made of, and the table that tells kinds
+// apart.
+//
+// `struct bufferevent` is public with all its fields, so what only the library
+// knows lies behind it in the same block of memory: first what all kinds share
+// (BuffereventImpl), then what one kind adds (SocketBufferevent in socket.h).
+//
+// Where to find what:
+//   bufferevent.cc  making, sharing and freeing; enabling; getting and setting
+//   callbacks.cc    calling the program: at once or deferred, and triggers
+//   watermarks.cc   levels of the buffers; pausing and resuming a direction
+//   socket.cc       the kind that reads and writes an fd: the data path
+//   connect.cc      how a socket's bufferevent gets connected
+//   compat.cc       the functions of event2/bufferevent_compat.h
+//
+// A bufferevent and its buffers are used by the thread that runs its loop.
+#ifndef EVOKE_BUFFEREVENT_BUFFEREVENT_H_
+#define EVOKE_BUFFEREVENT_BUFFEREVENT_H_
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+
+// What a kind does. The entries that say so may be null.
+struct bufferevent_ops {
+  // For messages.
+  const char* name;
+
+  // Begins, or stops, to move bytes in the directions of `events` (EV_READ,
+  // EV_WRITE). Whether they are enabled or paused was looked at before. 0, or
+  // -1 with errno set.
+  int (*enable)(bufferevent* bev, short events);
+  int (*disable)(bufferevent* bev, short events);
+
+  // The last reference is gone: nothing more may be called for this
+  // bufferevent. The memory stays until destroy().
+  void (*detach)(bufferevent* bev);
+  // Gives back what the kind holds beside buffers and memory. Runs when nothing
+  // further up the stack can know the bufferevent any more.
+  void (*destroy)(bufferevent* bev);
+
+  // The timeouts in the public struct were changed. 0, or -1.
+  int (*timeouts_changed)(bufferevent* bev);
+
+  // bufferevent_flush(): 1, 0 or -1.
+  int (*flush)(bufferevent* bev, short events, bufferevent_flush_mode mode);
+
+  // Null where the kind has none.
+  int (*set_fd)(bufferevent* bev, evutil_socket_t fd);
+  evutil_socket_t (*get_fd)(const bufferevent* bev);
+  bufferevent* (*get_underlying)(bufferevent* bev);
+
+  // Null where these cannot be changed. 0, or -1.
+  int (*set_base)(bufferevent* bev, event_base* base);
+  int (*set_priority)(bufferevent* bev, int priority);
+};
+
+namespace evoke {
+
+// Why a direction is paused although it is enabled; a set of bits.
+enum SuspendReason : uint8_t {
+  kSuspendWatermark = 1,  // the input is at its high watermark
+  kSuspendRate = 2,       // the bufferevent's own rate limit
+  kSuspendGroupRate = 4,  // its group's
+  kSuspendLookup = 8,     // a name is being looked up
+};
+
+// What bufferevent_get_max_single_read() tells as long as nothing was set.
+inline constexpr size_t kDefaultMaxSingleBytes = 16384;
+
+struct BuffereventImpl {
+  bufferevent face;  // first: the public pointer points here
+
+  uint32_t refs;
+  int options;             // BEV_OPT_...
+  uint8_t read_suspended;  // SuspendReason
+  uint8_t write_suspended;
+
+  // What callbacks are due when `deferred` runs (callbacks.cc).
+  bool read_due;
+  bool write_due;
+  short events_due;  // BEV_EVENT_...
+  int events_errno;  // errno as it was when the last of these happened
+
+  size_t max_single_read_bytes;
+  size_t max_single_write_bytes;
+
+  event_callback deferred;
+  event_callback finalizer;
+};
+
+inline BuffereventImpl* ImplOf(bufferevent* bev) {
+  return reinterpret_cast<BuffereventImpl*>(bev);
+}
+inline const BuffereventImpl* ImplOf(const bufferevent* bev) {
+  return reinterpret_cast<const BuffereventImpl*>(bev);
+}
+
+// Keeps a bufferevent while callbacks run that may free it.
+class BuffereventGuard {
+ public:
+  explicit BuffereventGuard(bufferevent* bev) : bev_(bev) {
+    ++ImplOf(bev)->refs;
+  }
+  ~BuffereventGuard();
+  BuffereventGuard(const BuffereventGuard&) = delete;
+  BuffereventGuard& operator=(const BuffereventGuard&) = delete;
+
+ private:
+  bufferevent* bev_;
+};
+
+// --- bufferevent.cc
+
+// Fills in what all kinds share: buffers, defaults, one reference. `impl` is
+// zeroed memory. Returns false after logging why (bad options, no memory, no
+// base); nothing is held then, and the memory is still the caller's.
+[[nodiscard]] bool BuffereventInit(BuffereventImpl* impl, event_base* base,
+                                   const bufferevent_ops* ops, int options);
+
+// Its base: the one that was named, or the current one of event_init().
+event_base* BaseOf(const bufferevent* bev);
+
+// Gives up one reference; true when it was the last. The memory is given back
+// by the loop, once no callback that is under way can touch it.
+bool BuffereventDecref(bufferevent* bev);
+
+// Logs and returns true when a program passed a null pointer.
+bool IsMissing(const void* argument, const char* function);
+
+// --- callbacks.cc
+
+void CallbacksInit(BuffereventImpl* impl, uint8_t priority);
+
+// Call the program's callback, or note that it is due and defer. `options` are
+// BEV_OPT_DEFER_CALLBACKS or 0, beside those of the bufferevent. The program
+// may do anything inside: the caller holds a reference.
+void RunReadCallback(bufferevent* bev, int options);
+void RunWriteCallback(bufferevent* bev, int options);
+void RunEventCallback(bufferevent* bev, short what, int options);
+
+// Calls the data callbacks of `events` whose buffer is at the right level.
+// `options`: BEV_TRIG_...
+void Trigger(bufferevent* bev, short events, int options);
+
+// Drops what is due.
+void CancelDeferred(bufferevent* bev);
+
+// --- watermarks.cc
+
+// Told by the input of every change of its length.
+void InputChanged(evbuffer* input, const evbuffer_cb_info* info, void* bev);
+
+// Pause a direction, or take one reason to pause away.
+void SuspendRead(bufferevent* bev, SuspendReason why);
+void ResumeRead(bufferevent* bev, SuspendReason why);
+void SuspendWrite(bufferevent* bev, SuspendReason why);
+void ResumeWrite(bufferevent* bev, SuspendReason why);
+
+// The most bytes that one read may take now; 0 when the high watermark is
+// reached.
+size_t ReadLimit(const bufferevent* bev);
+// The most bytes that one write may send now.
+size_t WriteLimit(const bufferevent* bev);
+
+}  // namespace evoke
+
+#endif  // EVOKE_BUFFEREVENT_BUFFEREVENT_H_

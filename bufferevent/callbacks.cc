@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Calling the program: at once, or from the loop with BEV_OPT_DEFER_CALLBACKS.
+//
+// What is deferred is noted in the bufferevent and told by one callback of the
+// library, however much comes together: first that the connection stands, then
+// reading, writing, and everything else that happened.
+#include <errno.h>
+#include <event2/buffer.h>
+
+#include "buffer/evbuffer.h"
+#include "bufferevent/bufferevent.h"
+#include "event/deferred.h"
+#include "event/event_base.h"
+#include "util/log.h"
+
+namespace evoke {
+
+namespace {
+
+void Schedule(bufferevent* bev) {
+  DeferredSchedule(BaseOf(bev), &ImplOf(bev)->deferred);
+}
+
+// A callback that is not set leaves what is due as it is: setting one later
+// does not lose it.
+void TellReadAndWrite(bufferevent* bev) {
+  BuffereventImpl* impl = ImplOf(bev);
+  if (impl->read_due && bev->readcb != nullptr) {
+    impl->read_due = false;
+    bev->readcb(bev, bev->cbarg);
+  }
+  if (impl->write_due && bev->writecb != nullptr) {
+    impl->write_due = false;
+    bev->writecb(bev, bev->cbarg);
+  }
+}
+
+void RunDeferred(event_callback*, void* arg) {
+  auto* bev = static_cast<bufferevent*>(arg);
+  BuffereventImpl* impl = ImplOf(bev);
+  BuffereventGuard guard(bev);
+  if ((impl->events_due & BEV_EVENT_CONNECTED) && bev->errorcb != nullptr) {
+    impl->events_due &= ~BEV_EVENT_CONNECTED;
+    bev->errorcb(bev, BEV_EVENT_CONNECTED, bev->cbarg);
+  }
+  TellReadAndWrite(bev);
+  if (impl->events_due != 0 && bev->errorcb != nullptr) {
+    short what = impl->events_due;
+    impl->events_due = 0;
+    errno = impl->events_errno;
+    impl->events_errno = 0;
+    bev->errorcb(bev, what, bev->cbarg);
+  }
+}
+
+bool IsDeferred(bufferevent* bev, int options) {
+  return ((ImplOf(bev)->options | options) & BEV_OPT_DEFER_CALLBACKS) != 0;
+}
+
+}  // namespace
+
+void CallbacksInit(BuffereventImpl* impl, uint8_t priority) {
+  DeferredInit(&impl->deferred, priority, RunDeferred, &impl->face);
+}
+
+void CancelDeferred(bufferevent* bev) {
+  BuffereventImpl* impl = ImplOf(bev);
+  DeferredCancel(BaseOf(bev), &impl->deferred);
+  impl->read_due = impl->write_due = false;
+  impl->events_due = 0;
+}
+
+void RunReadCallback(bufferevent* bev, int options) {
+  if (bev->readcb == nullptr) return;
+  if (IsDeferred(bev, options)) {
+    ImplOf(bev)->read_due = true;
+    Schedule(bev);
+  } else {
+    bev->readcb(bev, bev->cbarg);
+  }
+}
+
+void RunWriteCallback(bufferevent* bev, int options) {
+  if (bev->writecb == nullptr) return;
+  if (IsDeferred(bev, options)) {
+    ImplOf(bev)->write_due = true;
+    Schedule(bev);
+  } else {
+    bev->writecb(bev, bev->cbarg);
+  }
+}
+
+void RunEventCallback(bufferevent* bev, short what, int options) {
+  if (bev->errorcb == nullptr) return;
+  if (IsDeferred(bev, options)) {
+    ImplOf(bev)->events_due |= what;
+    ImplOf(bev)->events_errno = errno;
+    Schedule(bev);
+  } else {
+    bev->errorcb(bev, what, bev->cbarg);
+  }
+}
+
+void Trigger(bufferevent* bev, short events, int options) {
+  bool any_level = (options & BEV_TRIG_IGNORE_WATERMARKS) != 0;
+  if ((events & EV_READ) &&
+      (any_level || bev->input->length() >= bev->wm_read.low)) {
+    RunReadCallback(bev, options);
+  }
+  if ((events & EV_WRITE) &&
+      (any_level || bev->output->length() <= bev->wm_write.low)) {
+    RunWriteCallback(bev, options);
+  }
+}
+
+}  // namespace evoke
+
+using evoke::IsMissing;
+
+namespace {
+
+constexpr int kTriggerOptions =
+    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS;
+
+}  // namespace
+
+extern "C" {
+
+void bufferevent_setcb(bufferevent* bev, bufferevent_data_cb readcb,
+                       bufferevent_data_cb writecb,
+                       bufferevent_event_cb eventcb, void* cbarg) {
+  if (IsMissing(bev, __func__)) return;
+  bev->readcb = readcb;
+  bev->writecb = writecb;
+  bev->errorcb = eventcb;
+  bev->cbarg = cbarg;
+}
+
+void bufferevent_getcb(bufferevent* bev, bufferevent_data_cb* readcb_ptr,
+                       bufferevent_data_cb* writecb_ptr,
+                       bufferevent_event_cb* eventcb_ptr, void** cbarg_ptr) {
+  if (IsMissing(bev, __func__)) return;
+  if (readcb_ptr != nullptr) *readcb_ptr = bev->readcb;
+  if (writecb_ptr != nullptr) *writecb_ptr = bev->writecb;
+  if (eventcb_ptr != nullptr) *eventcb_ptr = bev->errorcb;
+  if (cbarg_ptr != nullptr) *cbarg_ptr = bev->cbarg;
+}
+
+void bufferevent_trigger(bufferevent* bev, short iotype, int options) {
+  if (IsMissing(bev, __func__)) return;
+  evoke::BuffereventGuard guard(bev);
+  evoke::Trigger(bev, iotype, options & kTriggerOptions);
+}
+
+void bufferevent_trigger_event(bufferevent* bev, short what, int options) {
+  if (IsMissing(bev, __func__)) return;
+  evoke::BuffereventGuard guard(bev);
+  evoke::RunEventCallback(bev, what, options & kTriggerOptions);
+}
+
+}  // extern "C"

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The bufferevent of a socket: how bytes come in and go out.
+//
+// In:   ev_read fires -> one readv() into the input -> the read callback.
+//       Never a second read to learn that there is no more: the loop tells.
+//
+// Out:  the program adds to the output -> the bufferevent goes on the flush
+//       list of its loop -> step 2 of the next turn: one writev() without
+//       asking whether the socket is writable. Only when the kernel takes less
+//       than there is, ev_write waits for writability and goes on from there.
+//       What a direct write has to tell the program is put into the active
+//       queue (`written`), since no callback may run in step 2.
+//
+// ev_write also waits after EV_WRITE was enabled: programs start to send from
+// the write callback that comes of it, with an empty output.
+#include "bufferevent/socket.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/util.h>
+
+#include "buffer/evbuffer.h"
+#include "event/deferred.h"
+#include "event/event_base.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/socket.h"
+
+namespace evoke {
+
+namespace {
+
+static_assert(offsetof(SocketBufferevent, impl) == 0);
+
+SocketBufferevent* Self(bufferevent* bev) {
+  return reinterpret_cast<SocketBufferevent*>(bev);
+}
+
+bool IsWaiting(const event& ev) {
+  return (ev.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
+}
+
+// The base whose flush list and active queues its I/O uses.
+event_base* LoopOf(const bufferevent* bev) { return bev->ev_write.ev_base; }
+
+int AddWithTimeout(event* ev, const timeval& timeout) {
+  return event_add(ev, evutil_timerisset(&timeout) ? &timeout : nullptr);
+}
+
+// --- In ----------------------------------------------------------------------
+
+// Reading is over: disables it and tells why.
+void StopReading(bufferevent* bev, short why, int error) {
+  bufferevent_disable(bev, EV_READ);
+  errno = error;
+  RunEventCallback(bev, BEV_EVENT_READING | why, 0);
+}
+
+void ReadReady(evutil_socket_t fd, short what, void* arg) {
+  auto* bev = static_cast<bufferevent*>(arg);
+  BuffereventGuard guard(bev);
+  if (what == EV_TIMEOUT) {
+    StopReading(bev, BEV_EVENT_TIMEOUT, errno);
+    return;
+  }
+  size_t limit_bytes = ReadLimit(bev);
+  if (limit_bytes == 0) {
+    SuspendRead(bev, kSuspendWatermark);
+    return;
+  }
+  if (ImplOf(bev)->read_suspended != 0) return;
+
+  bev->input->end_frozen = true;
+  ssize_t bytes = BufferReadFd(bev->input, fd, limit_bytes);
+  if (ABSL_PREDICT_TRUE(bytes > 0)) {
+    Trigger(bev, EV_READ, 0);
+  } else if (bytes == 0) {
+    StopReading(bev, BEV_EVENT_EOF, errno);
+  } else if (errno == ECONNREFUSED) {
+    // The connect's error: told when ev_write finds out.
+    Self(bev)->refused = true;
+  } else if (!IsIoRetriable(errno)) {
+    StopReading(bev, BEV_EVENT_ERROR, errno);
+  }
+}
+
+// --- Out, when the loop says that the socket is writable ---------------------
+
+void StopWriting(bufferevent* bev, short why, int error) {
+  bufferevent_disable(bev, EV_WRITE);
+  errno = error;
+  RunEventCallback(bev, BEV_EVENT_WRITING | why, 0);
+}
+
+// Writes what one call may, and tells the program. `is_news` is false when an
+// output that was empty already is not worth a callback.
+void WriteOutput(bufferevent* bev, bool is_news) {
+  if (ImplOf(bev)->write_suspended != 0) return;
+  bev->output->start_frozen = true;
+  if (bev->output->length() > 0) {
+    ssize_t bytes =
+        BufferWriteFd(bev->output, bev->ev_write.ev_fd, WriteLimit(bev));
+    if (bytes < 0 && IsIoRetriable(errno)) {
+      if (!IsWaiting(bev->ev_write)) WaitForWritable(bev);
+      return;
+    }
+    if (bytes <= 0) {
+      StopWriting(bev, bytes == 0 ? BEV_EVENT_EOF : BEV_EVENT_ERROR, errno);
+      return;
+    }
+    is_news = true;
+  }
+  if (bev->output->length() == 0) {
+    event_del(&bev->ev_write);
+  } else if (!IsWaiting(bev->ev_write) && (bev->enabled & EV_WRITE)) {
+    WaitForWritable(bev);
+  }
+  if (is_news) Trigger(bev, EV_WRITE, 0);
+}
+
+void WriteReady(evutil_socket_t fd, short what, void* arg) {
+  auto* bev = static_cast<bufferevent*>(arg);
+  BuffereventGuard guard(bev);
+  if (what == EV_TIMEOUT) {
+    StopWriting(bev, BEV_EVENT_TIMEOUT, errno);
+    return;
+  }
+  bool was_connecting = Self(bev)->connecting;
+  if (was_connecting && !ConnectBecameWritable(Self(bev))) return;
+  // The callback may have changed the fd, or let the bufferevent go.
+  if (bev->ev_write.ev_fd != fd || ImplOf(bev)->refs == 1) return;
+  WriteOutput(bev, /*is_news=*/!was_connecting);
+}
+
+// --- Out, directly -----------------------------------------------------------
+
+SocketBufferevent* OfFlushItem(FlushItem* item) {
+  return reinterpret_cast<SocketBufferevent*>(
+      reinterpret_cast<char*>(item) - offsetof(SocketBufferevent, flush));
+}
+
+void ActivateWritten(SocketBufferevent* socket, int error) {
+  bufferevent* bev = &socket->impl.face;
+  socket->write_errno = error;
+  socket->written.evcb_pri = bev->ev_write.ev_evcallback.evcb_pri;
+  ActivateCallback(LoopOf(bev), &socket->written);
+}
+
+// Step 2 of a turn. Runs nothing of the program.
+void FlushOutput(FlushItem* item) {
+  SocketBufferevent* socket = OfFlushItem(item);
+  bufferevent* bev = &socket->impl.face;
+  evbuffer* output = bev->output;
+  if (output->callbacks != nullptr) {
+    // Writing would call them, so it has to be done from the active queue.
+    ActivateWritten(socket, 0);
+    return;
+  }
+  ssize_t bytes = BufferWriteFd(output, bev->ev_write.ev_fd, WriteLimit(bev));
+  int error = bytes < 0 ? errno : 0;
+  if (error != 0 && !IsIoRetriable(error)) {
+    ActivateWritten(socket, error);
+    return;
+  }
+  if (output->length() > 0 && WaitForWritable(bev) < 0) {
+    ActivateWritten(socket, errno);
+    return;
+  }
+  if (bytes > 0 && bev->writecb != nullptr &&
+      output->length() <= bev->wm_write.low) {
+    ActivateWritten(socket, 0);
+  }
+}
+
+// Tells what FlushOutput() did, or does it where that could not.
+void RunWritten(event_callback*, void* arg) {
+  auto* socket = static_cast<SocketBufferevent*>(arg);
+  bufferevent* bev = &socket->impl.face;
+  BuffereventGuard guard(bev);
+  if (int error = socket->write_errno) {
+    socket->write_errno = 0;
+    StopWriting(bev, BEV_EVENT_ERROR, error);
+  } else if (IsWaiting(bev->ev_write)) {
+    Trigger(bev, EV_WRITE, 0);
+  } else {
+    // What was added since goes out with the same callback.
+    LoopOf(bev)->flush.Remove(&socket->flush);
+    WriteOutput(bev, /*is_news=*/true);
+  }
+}
+
+// Told by the output of every change of its length.
+void OutputChanged(evbuffer*, const evbuffer_cb_info* info, void* arg) {
+  auto* bev = static_cast<bufferevent*>(arg);
+  if (info->n_added == 0 || !(bev->enabled & EV_WRITE) ||
+      ImplOf(bev)->write_suspended != 0 || IsWaiting(bev->ev_write)) {
+    return;
+  }
+  if (Self(bev)->connecting) {
+    WaitForWritable(bev);
+  } else {
+    LoopOf(bev)->flush.Add(&Self(bev)->flush);
+  }
+}
+
+// Takes back whatever is under way to write directly.
+void CancelDirectWrite(bufferevent* bev) {
+  SocketBufferevent* socket = Self(bev);
+  LoopOf(bev)->flush.Remove(&socket->flush);
+  DeferredCancel(LoopOf(bev), &socket->written);
+  socket->write_errno = 0;
+}
+
+// --- The table ---------------------------------------------------------------
+
+int Enable(bufferevent* bev, short events) {
+  if (events & EV_READ) {
+    // Of two events on one fd the later runs first; so a write that came before
+    // has to wait for writability, or its callback would overtake.
+    if (Self(bev)->flush.listed() && !IsWaiting(bev->ev_read)) {
+      LoopOf(bev)->flush.Remove(&Self(bev)->flush);
+      WaitForWritable(bev);
+    }
+    if (AddWithTimeout(&bev->ev_read, bev->timeout_read) < 0) return -1;
+  }
+  if ((events & EV_WRITE) && !Self(bev)->flush.listed()) {
+    return WaitForWritable(bev);
+  }
+  return 0;
+}
+
+int Disable(bufferevent* bev, short events) {
+  if ((events & EV_READ) && event_del(&bev->ev_read) < 0) return -1;
+  // How the connect goes has to be found out in any case.
+  if ((events & EV_WRITE) && !Self(bev)->connecting) {
+    CancelDirectWrite(bev);
+    return event_del(&bev->ev_write);
+  }
+  return 0;
+}
+
+void Detach(bufferevent* bev) {
+  CancelDirectWrite(bev);
+  event_del(&bev->ev_read);
+  event_del(&bev->ev_write);
+}
+
+void Destroy(bufferevent* bev) {
+  if (ImplOf(bev)->options & BEV_OPT_CLOSE_ON_FREE) {
+    CloseKeepingErrno(bev->ev_read.ev_fd);
+  }
+}
+
+int AdjustTimer(event* ev, const timeval& timeout) {
+  if (!IsWaiting(*ev)) return 0;
+  if (evutil_timerisset(&timeout)) return event_add(ev, &timeout);
+  return event_remove_timer(ev);
+}
+
+int TimeoutsChanged(bufferevent* bev) {
+  int read_result = AdjustTimer(&bev->ev_read, bev->timeout_read);
+  int write_result = AdjustTimer(&bev->ev_write, bev->timeout_write);
+  return read_result < 0 || write_result < 0 ? -1 : 0;
+}
+
+int Flush(bufferevent*, short, bufferevent_flush_mode) { return 0; }
+
+int SetFd(bufferevent* bev, evutil_socket_t fd) {
+  SocketSetFd(bev, fd);
+  return 0;
+}
+
+evutil_socket_t GetFd(const bufferevent* bev) { return bev->ev_read.ev_fd; }
+
+int SetBase(bufferevent* bev, event_base* base) {
+  if (event_base_set(base, &bev->ev_read) < 0) return -1;
+  // Output that waits to be written holds it, as ev_write would.
+  if (Self(bev)->flush.listed() || Self(bev)->written.evcb_flags != 0) {
+    return -1;
+  }
+  return event_base_set(base, &bev->ev_write);
+}
+
+int SetPriority(bufferevent* bev, int priority) {
+  if (event_priority_set(&bev->ev_read, priority) < 0 ||
+      event_priority_set(&bev->ev_write, priority) < 0) {
+    return -1;
+  }
+  event_callback* deferred = &ImplOf(bev)->deferred;
+  if (!(deferred->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER))) {
+    DeferredSetPriority(deferred, static_cast<uint8_t>(priority));
+  }
+  return 0;
+}
+
+void AssignEvents(bufferevent* bev, event_base* base, evutil_socket_t fd) {
+  event_assign(&bev->ev_read, base, fd, EV_READ | EV_PERSIST, ReadReady, bev);
+  event_assign(&bev->ev_write, base, fd, EV_WRITE | EV_PERSIST, WriteReady,
+               bev);
+}
+
+}  // namespace
+
+constinit const bufferevent_ops kSocketOps = {
+    .name = "socket",
+    .enable = Enable,
+    .disable = Disable,
+    .detach = Detach,
+    .destroy = Destroy,
+    .timeouts_changed = TimeoutsChanged,
+    .flush = Flush,
+    .set_fd = SetFd,
+    .get_fd = GetFd,
+    .get_underlying = nullptr,
+    .set_base = SetBase,
+    .set_priority = SetPriority,
+};
+
+SocketBufferevent* SocketOf(bufferevent* bev, const char* function) {
+  if (IsMissing(bev, function)) return nullptr;
+  if (bev->be_ops != &kSocketOps) {
+    LogWarn("%s: a bufferevent of kind %s has no socket", function,
+            bev->be_ops->name);
+    return nullptr;
+  }
+  return Self(bev);
+}
+
+int WaitForWritable(bufferevent* bev) {
+  return AddWithTimeout(&bev->ev_write, bev->timeout_write);
+}
+
+void SocketSetFd(bufferevent* bev, evutil_socket_t fd) {
+  CancelDirectWrite(bev);
+  event_del(&bev->ev_read);
+  event_del(&bev->ev_write);
+  // Between here and the first byte a program may put into the input what it
+  // has read from the fd by itself.
+  evbuffer_unfreeze(bev->input, 0);
+  evbuffer_unfreeze(bev->output, 1);
+  AssignEvents(bev, LoopOf(bev), fd);
+  if (fd >= 0) bufferevent_enable(bev, bev->enabled);
+}
+
+}  // namespace evoke
+
+extern "C" {
+
+bufferevent* bufferevent_socket_new(event_base* base, evutil_socket_t fd,
+                                    int options) {
+  auto* socket = static_cast<evoke::SocketBufferevent*>(
+      evoke::AllocateZeroed(1, sizeof(evoke::SocketBufferevent)));
+  if (socket == nullptr) return nullptr;
+  if (!evoke::BuffereventInit(&socket->impl, base, &evoke::kSocketOps,
+                              options)) {
+    evoke::Free(socket);
+    return nullptr;
+  }
+  bufferevent* bev = &socket->impl.face;
+  evoke::AssignEvents(bev, base, fd);
+  socket->flush.flush = evoke::FlushOutput;
+  evoke::DeferredInit(&socket->written, 0, evoke::RunWritten, socket);
+  evoke::BufferSetWatcher(bev->output, evoke::OutputChanged, bev);
+  evbuffer_freeze(bev->input, 0);
+  evbuffer_freeze(bev->output, 1);
+  return bev;
+}
+
+}  // extern "C"

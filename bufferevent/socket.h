@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The kind of bufferevent that reads and writes a socket; see socket.cc for how
+// bytes go in and out.
+#ifndef EVOKE_BUFFEREVENT_SOCKET_H_
+#define EVOKE_BUFFEREVENT_SOCKET_H_
+
+#include "bufferevent/bufferevent.h"
+#include "event/flush_list.h"
+
+namespace evoke {
+
+struct SocketBufferevent {
+  BuffereventImpl impl;  // first
+
+  // On the list of its base while output waits to be written directly.
+  FlushItem flush;
+  // Runs what a direct write has to tell the program.
+  event_callback written;
+  int write_errno;  // with which a direct write failed; 0: it did not
+
+  bool connecting;  // until the first writability says how it went
+  bool refused;     // a read has already taken the error of the connect
+  int dns_error;    // EVUTIL_EAI_...
+};
+
+extern const bufferevent_ops kSocketOps;
+
+// `bev` as what it is; null and a logged warning when it is of another kind.
+SocketBufferevent* SocketOf(bufferevent* bev, const char* function);
+
+// Waits for `fd` from now on instead of the old one, in the enabled directions.
+void SocketSetFd(bufferevent* bev, evutil_socket_t fd);
+
+// Waits until the socket can be written, and until the write timeout if there
+// is one. 0, or -1 with errno set.
+int WaitForWritable(bufferevent* bev);
+
+// connect.cc: the first writability of a connecting socket. Tells the program
+// how it went. True when the bufferevent may write now.
+bool ConnectBecameWritable(SocketBufferevent* socket);
+
+}  // namespace evoke
+
+#endif  // EVOKE_BUFFEREVENT_SOCKET_H_
