@@ -89,11 +89,7 @@ int ChangePoll(void* state, evutil_socket_t fd, short /*old_interest*/,
 int WaitPoll(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
   Poll* self = static_cast<Poll*>(state);
   int remaining = CallPoll(self, timeout_us);
-  if (remaining < 0) {
-    if (errno == EINTR) return 0;
-    LogWarnErrno("poll");
-    return -1;
-  }
+  if (remaining < 0) return errno == EINTR ? 0 : -1;
   for (int i = 0; remaining > 0 && i < self->list.count; ++i) {
     const pollfd& entry = self->list.items[i];
     if (entry.revents == 0) continue;

@@ -122,11 +122,7 @@ int ChangeSelect(void* state, evutil_socket_t fd, short /*old_interest*/,
 
 int WaitSelect(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
   Select* self = static_cast<Select*>(state);
-  if (CallSelect(self, timeout_us) < 0) {
-    if (errno == EINTR) return 0;
-    LogWarnErrno("select");
-    return -1;
-  }
+  if (CallSelect(self, timeout_us) < 0) return errno == EINTR ? 0 : -1;
   // The kernel's count is no guide to the end: numbers that no process could
   // have are left as they were, which counts as ready, as poll(2) has it too.
   for (size_t i = 0; i < self->used_words; ++i) {

@@ -108,6 +108,16 @@ void FreeBase(event_base* base) {
 
 using evoke::LogWarn;
 
+namespace {
+
+bool IsThere(const event_base* base, const char* function) {
+  if (ABSL_PREDICT_TRUE(base != nullptr)) return true;
+  LogWarn("%s: no base", function);
+  return false;
+}
+
+}  // namespace
+
 int64_t event_base::ReadClock() {
   int64_t now_us = evoke::MonotonicMicros();
   if (cache_time && !never_cache_time) cached_time_us = now_us;
@@ -165,8 +175,7 @@ void event_base_free(event_base* base) {
 void event_base_free_nofinalize(event_base* base) { event_base_free(base); }
 
 const char* event_base_get_method(const event_base* base) {
-  if (base == nullptr) return nullptr;
-  return base->backend.table->name;
+  return IsThere(base, __func__) ? base->backend.table->name : nullptr;
 }
 
 const char** event_get_supported_methods(void) {
@@ -174,11 +183,11 @@ const char** event_get_supported_methods(void) {
 }
 
 int event_base_get_features(const event_base* base) {
-  return base != nullptr ? base->backend.table->features : 0;
+  return IsThere(base, __func__) ? base->backend.table->features : 0;
 }
 
 int event_base_priority_init(event_base* base, int priorities) {
-  if (base == nullptr || !base->active.empty() || priorities < 1 ||
+  if (!IsThere(base, __func__) || !base->active.empty() || priorities < 1 ||
       priorities >= EVENT_MAX_PRIORITIES) {
     return -1;
   }
@@ -187,7 +196,7 @@ int event_base_priority_init(event_base* base, int priorities) {
 
 int event_base_get_npriorities(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  return base != nullptr ? base->active.priorities() : -1;
+  return IsThere(base, __func__) ? base->active.priorities() : -1;
 }
 
 const timeval* event_base_init_common_timeout(event_base* base,
@@ -207,7 +216,10 @@ int event_gettime_monotonic(event_base* base, timeval* time) {
 }
 
 int event_base_gettimeofday_cached(event_base* base, timeval* time) {
-  if (time == nullptr) return -1;
+  if (time == nullptr) {
+    LogWarn("%s: nowhere to put the time", __func__);
+    return -1;
+  }
   if (base == nullptr) base = evoke::g_current_base;
   if (base == nullptr || !base->cache_time || base->never_cache_time) {
     return gettimeofday(time, nullptr);
@@ -227,7 +239,7 @@ int event_base_update_cache_time(event_base* base) {
 }
 
 event* event_base_get_running_event(event_base* base) {
-  if (base == nullptr || base->current == nullptr ||
+  if (!IsThere(base, __func__) || base->current == nullptr ||
       !evoke::IsEvent(base->current)) {
     return nullptr;
   }

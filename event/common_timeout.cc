@@ -114,4 +114,8 @@ event* CommonTimeouts::FirstBehind(const event* top) const {
   return QueueOf(top->ev_timeout).events.front();
 }
 
+event* CommonTimeouts::NextBehind(const event* ev) {
+  return ev->ev_timeout_pos.ev_next_with_common_timeout.tqe_next;
+}
+
 }  // namespace evoke

@@ -47,6 +47,9 @@ class CommonTimeouts {
   // event of that queue, due when the placeholder is. Else nullptr.
   event* FirstBehind(const event* top) const;
 
+  // The one that is due after `ev` in its queue, or nullptr.
+  static event* NextBehind(const event* ev);
+
  private:
   struct CommonQueue;
   CommonQueue& QueueOf(const timeval& tv) const;

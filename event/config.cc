@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/config.h"
 
-#include <strings.h>
+#include <string.h>
 
 #include "util/log.h"
 #include "util/memory.h"
@@ -12,7 +12,7 @@ bool IsAvoided(const char* name, const void* config) {
   const auto* asked = static_cast<const event_config*>(config);
   for (const AvoidedMethod* method = asked->avoided; method != nullptr;
        method = method->next) {
-    if (strcasecmp(method->name, name) == 0) return true;
+    if (strcmp(method->name, name) == 0) return true;
   }
   return false;
 }
@@ -20,13 +20,17 @@ bool IsAvoided(const char* name, const void* config) {
 }  // namespace evoke
 
 using evoke::AvoidedMethod;
+using evoke::LogWarn;
 
 extern "C" {
 
 event_config* event_config_new(void) { return evoke::New<event_config>(); }
 
 void event_config_free(event_config* config) {
-  if (config == nullptr) return;
+  if (config == nullptr) {
+    LogWarn("%s: no configuration", __func__);
+    return;
+  }
   while (AvoidedMethod* method = config->avoided) {
     config->avoided = method->next;
     evoke::Free(method->name);
@@ -36,6 +40,7 @@ void event_config_free(event_config* config) {
 }
 
 int event_config_avoid_method(event_config* config, const char* name) {
+  if (config == nullptr) LogWarn("%s: no configuration", __func__);
   if (config == nullptr || name == nullptr) return -1;
   auto* method =
       static_cast<AvoidedMethod*>(evoke::Allocate(sizeof(AvoidedMethod)));
@@ -71,7 +76,10 @@ int event_config_set_max_dispatch_interval(event_config* config,
                                            const timeval* max_interval,
                                            int max_callbacks,
                                            int min_priority) {
-  if (config == nullptr) return -1;
+  if (config == nullptr) {
+    LogWarn("%s: no configuration", __func__);
+    return -1;
+  }
   config->max_dispatch_us = max_interval != nullptr
                                 ? evoke::MicrosFromTimeval(*max_interval)
                                 : evoke::kNoDeadline;

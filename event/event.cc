@@ -25,6 +25,13 @@ static_assert(sizeof(event_callback) == 40);
 
 short FlagsOf(const event* ev) { return ev->ev_evcallback.evcb_flags; }
 
+// What is there to ask of a null pointer? Says so, and returns false.
+bool IsThere(const event* ev, const char* function) {
+  if (ABSL_PREDICT_TRUE(ev != nullptr)) return true;
+  evoke::LogWarn("%s: no event", function);
+  return false;
+}
+
 }  // namespace
 
 extern "C" {
@@ -33,10 +40,7 @@ void* event_self_cbarg(void) { return &g_self_cbarg; }
 
 int event_assign(event* ev, event_base* base, evutil_socket_t fd, short events,
                  event_callback_fn callback, void* arg) {
-  if (ev == nullptr) {
-    evoke::LogWarn("%s: no event", __func__);
-    return -1;
-  }
+  if (!IsThere(ev, __func__)) return -1;
   if (base == nullptr) base = evoke::g_current_base;
   if (arg == &g_self_cbarg) arg = ev;
   *ev = {};
@@ -80,11 +84,8 @@ event* event_new(event_base* base, evutil_socket_t fd, short events,
 }
 
 void event_free(event* ev) {
-  if (ev == nullptr) {
-    evoke::LogWarn("%s: no event", __func__);
-    return;
-  }
-  if (ev->ev_base != nullptr) event_del(ev);
+  if (!IsThere(ev, __func__)) return;
+  event_del(ev);
   evoke::Free(ev);
 }
 
@@ -132,42 +133,45 @@ int event_pending(const event* ev, short what, timeval* deadline) {
 }
 
 int event_initialized(const event* ev) {
-  return ev != nullptr && (FlagsOf(ev) & EVLIST_INIT) != 0;
+  return IsThere(ev, __func__) && (FlagsOf(ev) & EVLIST_INIT) != 0;
 }
 
 evutil_socket_t event_get_fd(const event* ev) {
-  return ev != nullptr ? ev->ev_fd : -1;
+  return IsThere(ev, __func__) ? ev->ev_fd : -1;
 }
 
 event_base* event_get_base(const event* ev) {
-  return ev != nullptr ? ev->ev_base : nullptr;
+  return IsThere(ev, __func__) ? ev->ev_base : nullptr;
 }
 
 short event_get_events(const event* ev) {
-  return ev != nullptr ? ev->ev_events : static_cast<short>(0);
+  return IsThere(ev, __func__) ? ev->ev_events : static_cast<short>(0);
 }
 
 event_callback_fn event_get_callback(const event* ev) {
-  if (ev == nullptr) return nullptr;
+  if (!IsThere(ev, __func__)) return nullptr;
   return ev->ev_evcallback.evcb_cb_union.evcb_callback;
 }
 
 void* event_get_callback_arg(const event* ev) {
-  return ev != nullptr ? ev->ev_evcallback.evcb_arg : nullptr;
+  return IsThere(ev, __func__) ? ev->ev_evcallback.evcb_arg : nullptr;
 }
 
 int event_get_priority(const event* ev) {
-  return ev != nullptr ? ev->ev_evcallback.evcb_pri : -1;
+  return IsThere(ev, __func__) ? ev->ev_evcallback.evcb_pri : -1;
 }
 
 void event_get_assignment(const event* ev, event_base** base_out,
                           evutil_socket_t* fd_out, short* events_out,
                           event_callback_fn* callback_out, void** arg_out) {
-  if (base_out != nullptr) *base_out = event_get_base(ev);
-  if (fd_out != nullptr) *fd_out = event_get_fd(ev);
-  if (events_out != nullptr) *events_out = event_get_events(ev);
-  if (callback_out != nullptr) *callback_out = event_get_callback(ev);
-  if (arg_out != nullptr) *arg_out = event_get_callback_arg(ev);
+  if (!IsThere(ev, __func__)) return;
+  if (base_out != nullptr) *base_out = ev->ev_base;
+  if (fd_out != nullptr) *fd_out = ev->ev_fd;
+  if (events_out != nullptr) *events_out = ev->ev_events;
+  if (callback_out != nullptr) {
+    *callback_out = ev->ev_evcallback.evcb_cb_union.evcb_callback;
+  }
+  if (arg_out != nullptr) *arg_out = ev->ev_evcallback.evcb_arg;
 }
 
 size_t event_get_struct_event_size(void) { return sizeof(event); }

@@ -134,7 +134,11 @@ bool ActivateCallback(event_base* base, event_callback* callback);
 // count. REQUIRES: not pending.
 void MakeInternal(event* ev);
 
-// Activates the events on `fd` that wait for any of `ready`.
+// Activates, with EV_TIMEOUT, the events on `fd` that have a timeout now.
+void ActivateTimersOf(event_base* base, evutil_socket_t fd);
+
+// Activates the events on `fd` that wait for any of `ready`; those that asked
+// for edges are told EV_ET if `ready` holds it.
 void ActivateReady(event_base* base, evutil_socket_t fd, short ready);
 
 // --- once.cc

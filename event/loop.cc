@@ -104,8 +104,11 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
   if (ABSL_PREDICT_FALSE(result == EVOKE_WAIT_REBUILT)) {
     base->interests.TellAll();
   }
+  // Callbacks are told of edges only where the kernel was.
+  const short edge = base->backend.table->features & EV_FEATURE_ET ? EV_ET : 0;
   for (int i = 0; i < base->ready.count; ++i) {
-    ActivateReady(base, base->ready.list[i].fd, base->ready.list[i].ready);
+    const evoke_ready& ready = base->ready.list[i];
+    ActivateReady(base, ready.fd, ready.ready | edge);
   }
   return true;
 }
@@ -221,7 +224,11 @@ void RunCallback(event_base* base, event_callback* callback) {
     return;
   }
   event* ev = EventOf(callback);
-  if (ev->ev_events & EV_PERSIST) {
+  if (ABSL_PREDICT_FALSE(callback->evcb_cb_union.evcb_callback == nullptr)) {
+    // Deleted, lest it becomes active for ever.
+    LogWarn("event_base_loop: deleting an event that has no callback");
+    DeleteEvent(ev);
+  } else if (ev->ev_events & EV_PERSIST) {
     if (callback->evcb_closure == kClosurePersist) {
       RunPersistent(base, ev);
     } else {
@@ -285,8 +292,6 @@ int event_base_dispatch(event_base* base) { return event_base_loop(base, 0); }
 // The exit is an event like any other, so that what is queued before it runs
 // first.
 int event_base_loopexit(event_base* base, const timeval* timeout) {
-  if (base == nullptr) base = evoke::g_current_base;
-  if (base == nullptr) return -1;
   return event_base_once(base, -1, EV_TIMEOUT, evoke::OnExit, base, timeout);
 }
 
@@ -303,10 +308,12 @@ int event_base_loopcontinue(event_base* base) {
 }
 
 int event_base_got_exit(event_base* base) {
+  if (base == nullptr) evoke::LogWarn("%s: no base", __func__);
   return base != nullptr && base->exit_requested;
 }
 
 int event_base_got_break(event_base* base) {
+  if (base == nullptr) evoke::LogWarn("%s: no base", __func__);
   return base != nullptr && base->break_requested;
 }
 

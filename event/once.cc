@@ -50,9 +50,9 @@ extern "C" int event_base_once(event_base* base, evutil_socket_t fd,
                                void* arg, const timeval* timeout) {
   using evoke::OnceEvent;
   constexpr short kIoInterests = EV_READ | EV_WRITE | EV_CLOSED;
-  if (base == nullptr) base = evoke::g_current_base;
-  if (base == nullptr || callback == nullptr) {
-    evoke::LogWarn("%s: no %s", __func__, base ? "callback" : "base");
+  if (base == nullptr) return -1;
+  if (callback == nullptr) {
+    evoke::LogWarn("%s: no callback", __func__);
     return -1;
   }
   if (events & (EV_SIGNAL | EV_PERSIST)) return -1;

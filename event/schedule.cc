@@ -197,12 +197,23 @@ int RemoveTimer(event* ev) {
 
 void MakeInternal(event* ev) { FlagsOf(ev) |= EVLIST_INTERNAL; }
 
+void ActivateTimersOf(event_base* base, evutil_socket_t fd) {
+  const auto activate = [fd](event* timer) {
+    if (timer->ev_fd == fd) ActivateEvent(timer, EV_TIMEOUT, 1);
+  };
+  base->timers.ForEach([base, activate](event* timer) {
+    event* ev = base->common_timeouts.FirstBehind(timer);
+    if (ev == nullptr) activate(timer);
+    for (; ev != nullptr; ev = CommonTimeouts::NextBehind(ev)) activate(ev);
+  });
+}
+
 void ActivateReady(event_base* base, evutil_socket_t fd, short ready) {
   for (event* ev = base->interests.First(fd); ev != nullptr;
        ev = InterestMap::Next(ev)) {
     short what = ev->ev_events & ready;
     if (what & kIoInterests) {
-      ActivateEvent(ev, ev->ev_events & (ready | EV_ET), 1);
+      ActivateEvent(ev, what, 1);
     }
   }
 }
@@ -277,7 +288,12 @@ void event_base_active_by_fd(event_base* base, evutil_socket_t fd,
     LogWarn("%s: no base", __func__);
     return;
   }
-  evoke::ActivateReady(base, fd, events & evoke::kIoInterests);
+  // With EV_TIMEOUT the timers of that fd, and only they, are meant.
+  if (events & EV_TIMEOUT) {
+    evoke::ActivateTimersOf(base, fd);
+  } else {
+    evoke::ActivateReady(base, fd, events & (evoke::kIoInterests | EV_ET));
+  }
 }
 
 void event_base_active_by_signal(event_base* base, int signal) {

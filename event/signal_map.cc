@@ -17,7 +17,8 @@ namespace {
 
 // What the handler, which may run at any moment on any thread, looks at.
 // Ints, read and written by lock-free atomics alone.
-int g_deliveries[NSIG];           // not yet seen by a loop
+int g_deliveries[NSIG];           // to the base that handles, not yet seen
+int g_orphans[NSIG];              // in a child, before its base has a pipe
 int g_write_fd = -1;              // of the pipe of the base that handles
 uint64_t g_write_fd_owner = 0;    // the process that the pipe belongs to
 SignalMap* g_handling = nullptr;  // whose pipe that is
@@ -44,12 +45,20 @@ void Wake(int fd) {
 
 void OnSignal(int signal) {
   int saved_errno = errno;
-  __atomic_fetch_add(&g_deliveries[signal], 1, __ATOMIC_ACQ_REL);
-  int fd = Load(g_write_fd);
-  // In a fork's child the pipe is the parent's: the delivery stays counted
-  // until the child's base has a pipe of its own.
-  if (fd >= 0 && *g_process_token == Load(g_write_fd_owner)) Wake(fd);
+  // In a fork's child the pipe is the parent's, and so are the deliveries that
+  // were counted before; new ones wait until the child's base has its own pipe.
+  if (*g_process_token == Load(g_write_fd_owner)) {
+    __atomic_fetch_add(&g_deliveries[signal], 1, __ATOMIC_ACQ_REL);
+    int fd = Load(g_write_fd);
+    if (fd >= 0) Wake(fd);
+  } else {
+    __atomic_fetch_add(&g_orphans[signal], 1, __ATOMIC_ACQ_REL);
+  }
   errno = saved_errno;
+}
+
+int Take(int& deliveries) {
+  return __atomic_exchange_n(&deliveries, 0, __ATOMIC_ACQ_REL);
 }
 
 bool AnyDelivery() {
@@ -99,17 +108,27 @@ void SignalMap::OnPipeReadable(evutil_socket_t fd, short, void* arg) {
   if (got < 0 && errno != EAGAIN && errno != EINTR) {
     LogWarnErrno("%s: read", __func__);
   }
+  if (g_handling == self) self->KeepDeliveries();
   for (int signal = 0; signal < NSIG; ++signal) {
-    if (Load(g_deliveries[signal]) == 0) continue;
-    int deliveries =
-        __atomic_exchange_n(&g_deliveries[signal], 0, __ATOMIC_ACQ_REL);
+    int deliveries = self->deliveries_[signal];
+    if (deliveries == 0) continue;
+    self->deliveries_[signal] = 0;
     if (deliveries > SHRT_MAX) deliveries = SHRT_MAX;
     self->Activate(signal, static_cast<short>(deliveries));
   }
 }
 
+void SignalMap::KeepDeliveries() {
+  for (int signal = 0; signal < NSIG; ++signal) {
+    if (Load(g_deliveries[signal]) == 0) continue;
+    deliveries_[signal] += Take(g_deliveries[signal]);
+  }
+}
+
 void SignalMap::TakeOver() {
   if (pipe_[0] < 0 || g_handling == this) return;
+  // What came while another base handled signals is that base's.
+  if (g_handling != nullptr) g_handling->KeepDeliveries();
   Store(g_write_fd_owner, base_->owner);
   Store(g_write_fd, pipe_[1]);
   g_handling = this;
@@ -123,7 +142,12 @@ int SignalMap::Forked() {
   if (handling) {
     Store(g_write_fd, -1);
     g_handling = nullptr;
+    for (int signal = 0; signal < NSIG; ++signal) {
+      Store(g_deliveries[signal], Take(g_orphans[signal]));
+    }
   }
+  // What came before the fork came to the parent.
+  for (int& deliveries : deliveries_) deliveries = 0;
   DeleteEvent(&pipe_event_);
   close(pipe_[0]);
   close(pipe_[1]);
@@ -140,6 +164,7 @@ void SignalMap::Close() {
   if (g_handling == this) {
     Store(g_write_fd, -1);
     g_handling = nullptr;
+    KeepDeliveries();  // lest the next base gets them
   }
   for (int& fd : pipe_) {
     if (fd >= 0) close(fd);

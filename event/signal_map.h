@@ -49,12 +49,14 @@ class SignalMap {
   [[nodiscard]] int OpenPipe();
   [[nodiscard]] int Handle(int signal);
   int Unhandle(int signal);
+  void KeepDeliveries();
 
   event_base* base_;
   int count_ = 0;  // events of the program
   int pipe_[2] = {-1, -1};
   event pipe_event_ = {};  // internal; added while any signal is handled
   event* events_[NSIG] = {};
+  int deliveries_[NSIG] = {};  // to this base, not yet seen
   struct sigaction* old_actions_[NSIG] = {};
 };
 

@@ -64,6 +64,13 @@ class TimerHeap {
   // Any timer, or nullptr: for those who take all of them out.
   event* Any() const { return size_ == 0 ? nullptr : slots_[0].timer; }
 
+  // Calls `visit` with each timer, in no order. REQUIRES: it leaves the heap as
+  // it is.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (size_t i = 0; i < size_; ++i) visit(slots_[i].timer);
+  }
+
  private:
   struct Slot {
     int64_t key_us;  // the deadline, or an earlier one that it once had
