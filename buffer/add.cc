@@ -7,11 +7,11 @@
 
 #include <algorithm>
 
+#include "absl/base/attributes.h"
 #include "buffer/callbacks.h"
 #include "buffer/chain_list.h"
 #include "buffer/evbuffer.h"
 #include "buffer/room.h"
-#include "util/log.h"
 
 namespace evoke {
 
@@ -86,9 +86,11 @@ bool Prepend(evbuffer* buffer, const uint8_t* data, size_t bytes) {
     if (more == nullptr) return false;
   }
   size_t n = std::min(before_bytes, bytes);
-  first->begin -= n;
-  first->length_bytes += n;
-  memcpy(first->bytes(), data + bytes - n, n);
+  if (n > 0) {
+    first->begin -= n;
+    first->length_bytes += n;
+    memcpy(first->bytes(), data + bytes - n, n);
+  }
   if (more != nullptr) {
     // At the end of its memory, so that the next one fits in front of it.
     more->length_bytes = bytes - n;

@@ -25,8 +25,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "absl/base/attributes.h"
-
 struct bufferevent;
 struct event_base;
 

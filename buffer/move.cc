@@ -45,7 +45,7 @@ void MoveAllToStart(evbuffer* out, evbuffer* in) {
 
 // A chain of its own for the first `bytes` of `chain`.
 Chain* CopyStart(evbuffer* out, Chain* chain, size_t bytes) {
-  if (chain->needs_load()) return ChainSplitFile(chain, bytes);
+  if (chain->kind == ChainKind::kFile) return ChainSplitFile(chain, bytes);
   Chain* copy = ChainNew(out->pool, bytes);
   if (copy == nullptr) return nullptr;
   memcpy(copy->memory, chain->bytes(), bytes);

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Bytes out, or looked at: drain, remove, copyout, pullup.
-#include <string.h>
-
 #include <algorithm>
 
 #include "buffer/callbacks.h"
 #include "buffer/chain_list.h"
 #include "buffer/evbuffer.h"
 #include "buffer/position.h"
-#include "util/log.h"
 
 namespace evoke {
 
@@ -21,14 +18,11 @@ bool Linearize(evbuffer* buffer, size_t bytes) {
   Chain* target = buffer->first;
   size_t missing_bytes = bytes - target->length_bytes;
   Chain* source = target->next;
-  Chain* replaced = nullptr;
   if (target->room() < missing_bytes) {
     target = ChainNew(buffer->pool, bytes);
     if (target == nullptr) return false;
     missing_bytes = bytes;
     source = buffer->first;
-  } else {
-    replaced = nullptr;
   }
   // The only step that can fail comes before anything is moved.
   if (!CopyBytes(source, 0, target->bytes_end(), missing_bytes)) {
@@ -38,7 +32,7 @@ bool Linearize(evbuffer* buffer, size_t bytes) {
   target->length_bytes += missing_bytes;
 
   // Unlink what was copied whole, and the start of what was copied in part.
-  replaced = source;
+  Chain* replaced = source;
   Chain** end = &replaced;
   bool took_tail = false;
   while (missing_bytes > 0 && (*end)->length_bytes <= missing_bytes) {
