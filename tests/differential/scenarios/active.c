@@ -318,6 +318,10 @@ SCENARIO(active_by_descriptor,
   event_add(timed, ms(10));
   event_base_active_by_fd(base, fds[0], EV_TIMEOUT);
   rec("loop %d", event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK));
+  event_add(timed, event_base_init_common_timeout(base, ms(10)));
+  event_base_active_by_fd(base, fds[0], EV_TIMEOUT | EV_READ);
+  event_base_active_by_fd(base, fds[1], EV_TIMEOUT);
+  rec("loop %d", event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK));
   event_add(both, NULL);
   event_base_active_by_fd(base, fds[0], EV_WRITE);
   rec("del %d", event_del(both));

@@ -280,6 +280,8 @@ SCENARIO(changelist_gives_the_same,
   close_pair(one);
   close_pair(two);
 }
+SCENARIO_PER_BACKEND(changelist_gives_the_same,
+                     "the names of the backends are recorded");
 
 SCENARIO(
     changelist_puts_failures_off,

@@ -172,6 +172,22 @@ SCENARIO(raised_before_del_is_lost,
   event_base_free(base);
 }
 
+SCENARIO(raised_before_the_base_is_freed,
+         "behaviour 22: what a freed base did not see comes to no other base") {
+  struct event_base *base = new_base();
+  struct event *ev = evsignal_new(base, SIGUSR1, on_signal, "signal");
+  event_add(ev, NULL);
+  raise(SIGUSR1);
+  event_base_free(base);
+  event_free(ev);
+  base = new_base();
+  ev = evsignal_new(base, SIGUSR1, on_signal, "of the second base");
+  event_add(ev, NULL);
+  rec("glance %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  event_free(ev);
+  event_base_free(base);
+}
+
 SCENARIO(events_of_a_freed_base_and_a_new_one,
          "behaviour 22: signals work in a second base after the first was "
          "freed") {
@@ -202,10 +218,13 @@ SCENARIO(second_base_takes_signals_over,
   rec("first %d", event_base_loop(first, EVLOOP_NONBLOCK));
   rec("second %d", event_base_loop(second, EVLOOP_NONBLOCK));
   rec("del of the second %d", event_del(two));
-  event_del(one);
-  rec("add to the first again %d", event_add(one, NULL));
+  struct event *three =
+      evsignal_new(first, SIGUSR2, on_signal, "another of the first");
+  rec("add to the first again %d", event_add(three, NULL));
   raise(SIGUSR1);
+  raise(SIGUSR2);
   rec("first %d", event_base_loop(first, EVLOOP_NONBLOCK));
+  event_free(three);
   event_free(one);
   event_free(two);
   event_base_free(first);
@@ -366,6 +385,39 @@ SCENARIO(reinit_keeps_active_events,
   glance("parent");
   free_one_of_each();
 }
+
+static void child_glances(void) {
+  rec("child: reinit %d", event_reinit(g_base));
+  glance("child");
+}
+
+SCENARIO(signal_before_the_fork_is_the_parents,
+         "behaviour 23: a signal that came before the fork runs in the parent "
+         "only") {
+  make_one_of_each();
+  raise(SIGUSR1);
+  fork_and_wait(child_glances);
+  glance("parent");
+  free_one_of_each();
+}
+
+static void child_is_signalled(void) {
+  raise(SIGUSR1);
+  child_glances();
+}
+
+SCENARIO(signal_before_reinit_is_the_childs,
+         "behaviour 23: a signal that comes to the child before event_reinit "
+         "does not disturb the parent") {
+  make_one_of_each();
+  fork_and_wait(child_is_signalled);
+  glance("parent");
+  free_one_of_each();
+}
+SCENARIO_DIFFERS(
+    signal_before_reinit_is_the_childs,
+    "libevent's handler writes into the pipe that the child shares "
+    "with its parent");
 
 static void child_frees_the_base(void) {
   event_del(g_reader);

@@ -205,6 +205,24 @@ SCENARIO(timers_run_in_deadline_order,
   event_base_free(base);
 }
 
+SCENARIO(equal_deadlines_keep_adding_order,
+         "behaviour 19: timers of equal deadlines run in the order of adding") {
+  virtual_time();
+  struct event_base *base = new_base();
+  static char *const kNames[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9"};
+  struct event *timers[9];
+  for (int i = 0; i < 9; ++i) {
+    timers[i] = evtimer_new(base, on_timed, kNames[i]);
+    evtimer_add(timers[i], ms(10));
+  }
+  rec("1 is added again %d", evtimer_add(timers[0], ms(10)));
+  rec("loop %d", event_base_dispatch(base));
+  for (int i = 0; i < 9; ++i) event_free(timers[i]);
+  event_base_free(base);
+}
+SCENARIO_DIFFERS(equal_deadlines_keep_adding_order,
+                 "libevent's heap gives equal deadlines no order");
+
 static struct event *g_again;
 static int g_left;
 
