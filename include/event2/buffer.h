@@ -168,7 +168,8 @@ struct evbuffer_file_segment;
 /* No lock: only one thread uses the segment and all buffers that it is in. */
 #define EVBUF_FS_DISABLE_LOCKING 0x08
 
-/* Called at the end of a segment, before its fd is closed. */
+/* Called at the end of a segment, after its fd was closed, if it was to be; the
+ * segment's memory is freed next. */
 typedef void (*evbuffer_file_segment_cleanup_cb)(
     struct evbuffer_file_segment const *seg, int flags, void *arg);
 

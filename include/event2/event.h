@@ -160,11 +160,11 @@ int event_config_set_num_cpus_hint(struct event_config *cfg, int cpus);
 
 /*
  * Bounds how long low priorities may keep the loop from asking the kernel
- * about high ones.  Callbacks of priority `min_priority` and above it in
- * number (that is: of less urgency) run until `max_interval` has gone by
+ * about high ones.  In a queue whose priority number is `min_priority` or more
+ * (a negative one counts as 0), callbacks run until `max_interval` has gone by
  * (NULL: no bound) or `max_callbacks` have run (negative: no bound); then the
- * loop looks for new events first.  A priority number below `min_priority` is
- * not bounded; a negative one counts as 0.  Always 0.
+ * loop looks for new events before it goes on.  More urgent queues are not
+ * bounded.  Always 0.
  */
 int event_config_set_max_dispatch_interval(struct event_config *cfg,
                                            const struct timeval *max_interval,
@@ -230,8 +230,9 @@ struct event *event_base_get_running_event(struct event_base *base);
 
 /*
  * The wall-clock time of the turn: while callbacks run it stays what it was
- * when the batch began, outside it is the real time.  A NULL base gives the
- * real time.  -1 when the clock cannot be read.
+ * when the batch began, outside it is the real time.  A NULL base means the one
+ * of event_init(), and without that the real time.  -1 when the clock cannot be
+ * read.
  */
 int event_base_gettimeofday_cached(struct event_base *base, struct timeval *tv);
 
@@ -240,8 +241,8 @@ int event_base_gettimeofday_cached(struct event_base *base, struct timeval *tv);
  * `base` is NULL and there is no base of event_init(). */
 int event_base_update_cache_time(struct event_base *base);
 
-/* The monotonic time that the base's timers live in, cached as above.  -1 when
- * the clock cannot be read. */
+/* The time, not cached, on the monotonic clock that the base's timers live in.
+ * -1 when `base` or `tp` is NULL. */
 int event_gettime_monotonic(struct event_base *base, struct timeval *tp);
 
 /*
@@ -250,9 +251,8 @@ int event_gettime_monotonic(struct event_base *base, struct timeval *tp);
  * well): these events share a queue, so that adding and removing one costs
  * constant time.  They fire in the order in which they were added.  The
  * pointer is valid as long as the base; the same duration gives the same
- * pointer.  NULL when memory is short, when there are 256 durations already,
- * or when `duration` has more than 999,999 microseconds and is not itself such
- * a pointer.
+ * pointer.  NULL, and a warning, when there are 256 durations already, and NULL
+ * when memory is short.
  */
 const struct timeval *event_base_init_common_timeout(
     struct event_base *base, const struct timeval *duration);
@@ -319,10 +319,11 @@ void event_free(struct event *ev);
 void *event_self_cbarg(void);
 
 /*
- * Calls `callback` once when one of `events` holds (EV_READ, EV_WRITE, or
- * EV_TIMEOUT alone) or `tv` has gone by (NULL: no timeout; zero: in the next
- * turn); the library owns the event behind it.  -1 for EV_SIGNAL, EV_PERSIST
- * or nothing to wait for, or when memory is short.
+ * Calls `callback` once when one of `events` holds (EV_READ, EV_WRITE,
+ * EV_CLOSED) or `tv` has gone by; the library owns the event behind it.  With
+ * EV_TIMEOUT alone it is called after `tv`, or as soon as the loop runs when
+ * that is NULL or zero; otherwise NULL means without a timeout.  -1 for
+ * EV_SIGNAL, EV_PERSIST or nothing to wait for, or when memory is short.
  */
 int event_base_once(struct event_base *base, evutil_socket_t fd, short events,
                     event_callback_fn callback, void *arg,
@@ -338,15 +339,15 @@ int event_base_once(struct event_base *base, evutil_socket_t fd, short events,
 int event_add(struct event *ev, const struct timeval *timeout);
 
 /* Takes the timeout away; the event goes on waiting for the rest.  0 also when
- * it had none; -1 for an event that was never assigned. */
+ * it had none; -1, and a warning, for an event that has no base. */
 int event_remove_timer(struct event *ev);
 
 /*
  * Stops waiting; if the event is active its callback does not run, and a
- * signal's remaining calls are dropped.  0 also when it was not pending; -1
- * for an event that was never assigned.  Where locking is on and another
- * thread runs the event's callback, waits for its end, unless the event has
- * EV_FINALIZE.
+ * signal's remaining calls are dropped.  0 also when it was not pending; -1,
+ * and a warning, for an event that has no base.  Where locking is on and
+ * another thread runs the event's callback, waits for its end, unless the event
+ * has EV_FINALIZE.
  */
 int event_del(struct event *ev);
 

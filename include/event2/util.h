@@ -84,14 +84,11 @@ extern "C" {
 #define evutil_offsetof(type, field) offsetof(type, field)
 
 /* ---- Sockets ------------------------------------------------------------ */
-/* These return 0, or -1 with the reason in errno, which they also log where
- * that helps.  None closes the socket on failure. */
+/* These return 0, or -1 with the reason in errno; the two that change flags log
+ * it, too.  None closes the socket on failure. */
 
-/*
- * Makes two connected sockets in `sv`, which the caller closes.  `domain` is
- * AF_UNIX, or AF_INET (emulated with a loopback connection where the kernel
- * does not do it).
- */
+/* socketpair(): makes two connected sockets in `sv`, which the caller closes.
+ * `domain` is AF_UNIX on most systems; Linux refuses AF_INET. */
 int evutil_socketpair(int domain, int type, int protocol,
                       evutil_socket_t sv[2]);
 
@@ -113,9 +110,8 @@ int evutil_make_listen_socket_reuseable_port(evutil_socket_t sock);
  * called before bind(). */
 int evutil_make_listen_socket_ipv6only(evutil_socket_t sock);
 
-/* Has accept() report a TCP connection only when its first bytes are there
- * (TCP_DEFER_ACCEPT).  Where the kernel has no such option: 0, and nothing
- * happens. */
+/* Has accept() report a TCP connection only when its first bytes are there, or
+ * after a second or so without them (TCP_DEFER_ACCEPT). */
 int evutil_make_tcp_listen_socket_deferred(evutil_socket_t sock);
 
 /* Closes the socket. */
@@ -184,25 +180,28 @@ struct evutil_monotonic_timer;
 #define EV_MONOT_FALLBACK 2
 
 /* Makes a timer, which the caller configures, uses from one thread at a time,
- * and frees.  NULL when memory is short. */
+ * and frees.  Until it is configured it tells the wall-clock time.  NULL when
+ * memory is short. */
 struct evutil_monotonic_timer *evutil_monotonic_timer_new(void);
 
 /* Frees `timer`; NULL is allowed. */
 void evutil_monotonic_timer_free(struct evutil_monotonic_timer *timer);
 
-/* Chooses the clock behind `timer`: 0 or EV_MONOT_....  0, or -1. */
+/* Chooses the clock behind `timer`: 0 for one that is cheap to read and exact
+ * to some milliseconds, or EV_MONOT_... .  -1 when `timer` is NULL. */
 int evutil_configure_monotonic_time(struct evutil_monotonic_timer *timer,
                                     int flags);
 
-/* Writes the time since an unspecified start to `tp`; it never decreases.  0,
- * or -1. */
+/* Writes the time since an unspecified start to `tp`; it never decreases.  0;
+ * -1 when a pointer is NULL. */
 int evutil_gettime_monotonic(struct evutil_monotonic_timer *timer,
                              struct timeval *tp);
 
 /*
  * Writes `tm` (UTC; NULL: now) as HTTP wants it, "Mon, 23 Nov 2026 23:03:00
  * GMT", to the `datelen` bytes at `date`, cut off where they end.  Returns the
- * length of the whole text without its NUL, as snprintf() does.
+ * length of the whole text without its NUL, as evutil_snprintf() does.  Days
+ * and months that do not exist are "???".
  */
 int evutil_date_rfc1123(char *date, const size_t datelen, const struct tm *tm);
 
@@ -222,8 +221,8 @@ int evutil_snprintf(char *buf, size_t buflen, const char *format, ...)
 int evutil_vsnprintf(char *buf, size_t buflen, const char *format, va_list ap)
     __attribute__((format(printf, 3, 0)));
 
-/* strcasecmp() and strncasecmp() for ASCII letters, whatever the locale:
- * negative, 0, or positive. */
+/* strcasecmp() and strncasecmp() for ASCII letters, whatever the locale: -1, 0,
+ * or 1.  Other bytes are ordered as plain char. */
 int evutil_ascii_strcasecmp(const char *str1, const char *str2);
 int evutil_ascii_strncasecmp(const char *str1, const char *str2, size_t n);
 
@@ -233,11 +232,14 @@ struct sockaddr;
 
 /* Writes the address at `src` (struct in_addr for AF_INET, in6_addr for
  * AF_INET6) as text to the `len` bytes at `dst`.  Returns `dst`, or NULL when
- * it does not fit or the family is unknown. */
+ * it does not fit or the family is unknown.  46 bytes are always enough; to an
+ * IPv6 address for which only the NUL finds no room it gives the text without
+ * its last character. */
 const char *evutil_inet_ntop(int af, const void *src, char *dst, size_t len);
 
 /* Reads the address in `src` into `dst`.  1 on success, 0 when the text is no
- * address, -1 when the family is unknown. */
+ * address, -1 when the family is unknown.  More lenient than inet_pton(3):
+ * leading zeros and spaces before a decimal number are allowed. */
 int evutil_inet_pton(int af, const char *src, void *dst);
 
 /* The same, with a zone after an IPv6 address ("fe80::1%eth0", or a number),
@@ -247,16 +249,17 @@ int evutil_inet_pton_scope(int af, const char *src, void *dst,
 
 /*
  * Reads an address with or without port: "1.2.3.4", "1.2.3.4:80", "::1",
- * "[::1]", "[::1]:80".  Writes it to the `*outlen` bytes at `out` and its
- * length to `*outlen`; the port is 0 if there is none.  0, or -1 when the text
- * is no such address (names are not looked up) or does not fit.
+ * "[::1]", "[::1]:80".  Writes it to the `*outlen` bytes at `out`, the
+ * rest of which becomes zero, and its length to `*outlen`; the port is 0 if
+ * there is none.  0, or -1 when the text is no such address (names are not
+ * looked up), the port is not within 1 to 65535, or it does not fit.
  */
 int evutil_parse_sockaddr_port(const char *str, struct sockaddr *out,
                                int *outlen);
 
 /* Orders two addresses: negative, 0 or positive.  Ports count only if
- * `include_port` is not 0.  Families other than IPv4 and IPv6 are compared by
- * family alone. */
+ * `include_port` is not 0.  Addresses of one family that is neither IPv4 nor
+ * IPv6 are never equal. */
 int evutil_sockaddr_cmp(const struct sockaddr *sa1, const struct sockaddr *sa2,
                         int include_port);
 
@@ -303,13 +306,13 @@ struct evutil_addrinfo;
  * Looks up the addresses of `nodename` and the port of `servname`, either of
  * which may be NULL, and waits for the answer.  `hints_in` restricts it (NULL:
  * does not).  On success returns 0 and a list in `*res` that the caller frees
- * with evutil_freeaddrinfo() alone; otherwise an EVUTIL_EAI_ error.
+ * with evutil_freeaddrinfo(); otherwise an EVUTIL_EAI_ error.
  */
 int evutil_getaddrinfo(const char *nodename, const char *servname,
                        const struct evutil_addrinfo *hints_in,
                        struct evutil_addrinfo **res);
 
-/* Frees a list of evutil_getaddrinfo(). */
+/* Frees a list of evutil_getaddrinfo() or getaddrinfo(); NULL is allowed. */
 void evutil_freeaddrinfo(struct evutil_addrinfo *ai);
 
 /* What an EVUTIL_EAI_ error means; not the caller's to free. */
@@ -325,15 +328,12 @@ void evutil_secure_rng_get_bytes(void *buf, size_t n);
  * the right to open files.  0, or -1 when there is no source of randomness. */
 int evutil_secure_rng_init(void);
 
-/*
- * Names the file to read random bytes from where the kernel has no call for
- * them; to be called before any other of these functions, by one thread.  The
- * string must stay valid.  0, or -1 when it comes too late.
- */
+/* Names the file to seed a generator with, on systems where the library has one
+ * of its own.  Here the kernel's is used, so: -1, and nothing happens. */
 int evutil_secure_rng_set_urandom_device_file(char *fname);
 
-/* Mixes bytes of the program's own into the generator.  Never needed, and
- * never harmful. */
+/* Mixes bytes of the program's own into the generator, on systems where the
+ * library has one.  Here nothing happens. */
 void evutil_secure_rng_add_bytes(const char *dat, size_t datlen);
 
 #pragma GCC visibility pop
