@@ -148,30 +148,31 @@ void ActivateWritten(SocketBufferevent* socket, int error) {
   ActivateCallback(LoopOf(bev), &socket->written);
 }
 
-// Step 2 of a turn. Runs nothing of the program.
-void FlushOutput(FlushItem* item) {
+// Step 2 of a turn. Runs nothing of the program. True when bytes went out.
+bool FlushOutput(FlushItem* item) {
   SocketBufferevent* socket = OfFlushItem(item);
   bufferevent* bev = &socket->impl.face;
   evbuffer* output = bev->output;
   if (output->callbacks != nullptr) {
     // Writing would call them, so it has to be done from the active queue.
     ActivateWritten(socket, 0);
-    return;
+    return false;
   }
   ssize_t bytes = BufferWriteFd(output, bev->ev_write.ev_fd, WriteLimit(bev));
   int error = bytes < 0 ? errno : 0;
   if (error != 0 && !IsIoRetriable(error)) {
     ActivateWritten(socket, error);
-    return;
+    return false;
   }
   if (output->length() > 0 && WaitForWritable(bev) < 0) {
     ActivateWritten(socket, errno);
-    return;
+    return bytes > 0;
   }
   if (bytes > 0 && bev->writecb != nullptr &&
       output->length() <= bev->wm_write.low) {
     ActivateWritten(socket, 0);
   }
+  return bytes > 0;
 }
 
 // Tells what FlushOutput() did, or does it where that could not.
@@ -198,7 +199,8 @@ void OutputChanged(evbuffer*, const evbuffer_cb_info* info, void* arg) {
       ImplOf(bev)->write_suspended != 0 || IsWaiting(bev->ev_write)) {
     return;
   }
-  if (Self(bev)->connecting) {
+  // Without an fd nothing can go out, but the write timeout runs.
+  if (Self(bev)->connecting || bev->ev_write.ev_fd < 0) {
     WaitForWritable(bev);
   } else {
     LoopOf(bev)->flush.Add(&Self(bev)->flush);

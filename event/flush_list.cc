@@ -17,17 +17,19 @@ void FlushList::Remove(FlushItem* item) {
   item->link = {nullptr, nullptr};
 }
 
-void FlushList::RunAll() {
-  if (items_.empty()) return;
+bool FlushList::RunAll() {
+  if (items_.empty()) return false;
   // Detached first: what is added during the calls waits for the next turn.
   // One item's call may remove another, which Remove() does on either list.
   Items now;
   now.TakeAll(items_);
+  bool any_done = false;
   while (FlushItem* item = now.front()) {
     now.Remove(item);
     item->link = {nullptr, nullptr};
-    item->flush(item);
+    if (item->flush(item)) any_done = true;
   }
+  return any_done;
 }
 
 }  // namespace evoke

@@ -18,8 +18,9 @@ struct FlushItem {
   QueueLink<FlushItem> link = {nullptr, nullptr};  // tqe_prev null: not listed
   // Called by the loop with the item taken off the list. It may write, activate
   // and add events, and put itself or others on the list again (they get their
-  // call in the next turn). It must run no callback of the program.
-  void (*flush)(FlushItem* item) = nullptr;
+  // call in the next turn). It must run no callback of the program. True when
+  // it got something done, so that EVLOOP_ONCE has had its turn.
+  bool (*flush)(FlushItem* item) = nullptr;
 
   bool listed() const { return link.tqe_prev != nullptr; }
 };
@@ -42,7 +43,8 @@ class FlushList {
   void Remove(FlushItem* item);
 
   // Calls and takes off everything that is listed now, in the order of adding.
-  void RunAll();
+  // True when any of it got something done.
+  bool RunAll();
 
  private:
   using Items = Queue<FlushItem, FlushLink>;

@@ -27,7 +27,7 @@ constexpr int kNoPriority = -1;
 TurnResult RunTurn(event_base* base, int flags);
 bool ShouldStop(event_base* base);
 bool IsNothingLeft(event_base* base, int flags);
-int64_t WaitLimit(event_base* base, int flags);
+int64_t WaitLimit(event_base* base, int flags, bool flushed);
 bool WaitForReady(event_base* base, int64_t timeout_us);
 void StartBatch(event_base* base);
 void ActivateExpired(event_base* base);
@@ -45,10 +45,10 @@ TurnResult RunTurn(event_base* base, int flags) {
   base->deferred_in_turn += base->active.AdmitLater();
 
   // 2. Send what was written during the last turn.
-  base->flush.RunAll();
+  bool flushed = base->flush.RunAll();
 
   // 3. How long may the kernel let us sleep?
-  int64_t timeout_us = WaitLimit(base, flags);
+  int64_t timeout_us = WaitLimit(base, flags, flushed);
 
   // 4. Ask the kernel which fds are ready, and queue their events.
   if (!WaitForReady(base, timeout_us)) return kFailed;
@@ -60,12 +60,13 @@ TurnResult RunTurn(event_base* base, int flags) {
   ActivateExpired(base);
 
   // 7. Run what is queued.
-  if (base->active.empty()) {
-    // 8. Another turn?
-    return (flags & EVLOOP_NONBLOCK) ? kStopped : kGoOn;
-  }
-  int ran = RunActive(base);
-  bool once = (flags & EVLOOP_ONCE) && ran != 0 && base->active.empty();
+  bool idle = !flushed && base->active.empty();
+  int ran = base->active.empty() ? 0 : RunActive(base);
+
+  // 8. Another turn?
+  if (idle) return (flags & EVLOOP_NONBLOCK) ? kStopped : kGoOn;
+  bool once =
+      (flags & EVLOOP_ONCE) && (ran != 0 || flushed) && base->active.empty();
   return once ? kStopped : kGoOn;
 }
 
@@ -79,10 +80,13 @@ bool IsNothingLeft(event_base* base, int flags) {
 }
 
 // Microseconds until the earliest deadline; -1 without any.
-int64_t WaitLimit(event_base* base, int flags) {
+int64_t WaitLimit(event_base* base, int flags, bool flushed) {
   base->cache_time = false;
   base->cached_time_us = 0;
   if (!base->active.empty() || (flags & EVLOOP_NONBLOCK)) return 0;
+  // What was sent may have been all there was to do, or all for EVLOOP_ONCE.
+  if (flushed && (flags & EVLOOP_ONCE)) return 0;
+  if (IsNothingLeft(base, flags)) return 0;
   const event* next = base->timers.Top();
   if (next == nullptr) return -1;
   // The clock is read again rather than reckoned from the batch's time: a

@@ -13,6 +13,7 @@ struct Item : FlushItem {
   std::vector<Item*>* order = nullptr;
   Item* to_remove = nullptr;
   bool again = false;
+  bool done = false;
 };
 
 class FlushListTest : public ::testing::Test {
@@ -27,6 +28,7 @@ class FlushListTest : public ::testing::Test {
         item->order->push_back(item);
         if (item->to_remove != nullptr) item->list->Remove(item->to_remove);
         if (item->again) item->list->Add(item);
+        return item->done;
       };
     }
   }
@@ -42,6 +44,15 @@ TEST_F(FlushListTest, RunsAllInTheOrderOfAddingOnce) {
   list_.RunAll();
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[1], &items_[0]}));
   EXPECT_TRUE(list_.empty());
+}
+
+TEST_F(FlushListTest, TellsWhetherAnyOfThemGotSomethingDone) {
+  EXPECT_FALSE(list_.RunAll());
+  for (Item& item : items_) list_.Add(&item);
+  EXPECT_FALSE(list_.RunAll());
+  items_[1].done = true;
+  for (Item& item : items_) list_.Add(&item);
+  EXPECT_TRUE(list_.RunAll());
 }
 
 TEST_F(FlushListTest, WhatIsAddedDuringTheRunWaitsForTheNext) {

@@ -172,11 +172,25 @@ TEST_P(LoopTest, WhatIsQueuedForFlushingKeepsTheLoopAliveForATurn) {
   static int flushed;
   flushed = 0;
   FlushItem item;
-  item.flush = [](FlushItem*) { ++flushed; };
+  item.flush = [](FlushItem*) {
+    ++flushed;
+    return false;
+  };
   base()->flush.Add(&item);
   EXPECT_EQ(Loop(EVLOOP_NONBLOCK), 0);
   EXPECT_EQ(flushed, 1);
   EXPECT_FALSE(item.listed());
+  EXPECT_EQ(Loop(), 1);
+}
+
+TEST_P(LoopTest, AFlushThatGotSomethingDoneCountsAsACallback) {
+  FlushItem item;
+  item.flush = [](FlushItem*) { return true; };
+  base()->flush.Add(&item);
+  EXPECT_EQ(Loop(EVLOOP_ONCE), 0);
+  base()->flush.Add(&item);
+  EXPECT_EQ(Loop(EVLOOP_NONBLOCK), 1);
+  base()->flush.Add(&item);
   EXPECT_EQ(Loop(), 1);
 }
 
