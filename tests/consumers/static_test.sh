@@ -11,8 +11,10 @@ for library in libevent_core libevent; do
   headers_come_from "$prefix" -I"$prefix/include" "$consumer"
   cc -Wall -Wextra -Werror -I"$prefix/include" "$consumer" "$prefix/lib/$library.a" \
     -o "$TEST_TMPDIR/program"
-  needed=$(readelf --dynamic "$TEST_TMPDIR/program" | grep -c NEEDED)
-  [[ $needed == 1 ]] || die "the program needs $needed libraries, not libc alone"
+  readelf --dynamic "$TEST_TMPDIR/program" | grep NEEDED >"$TEST_TMPDIR/needed"
+  if grep -v 'libc\.so\.6' "$TEST_TMPDIR/needed"; then
+    die "the program needs more than libc"
+  fi
   "$TEST_TMPDIR/program" "$TEST_TMPDIR"
 done
 
