@@ -18,6 +18,8 @@
 
 #include <algorithm>
 
+#include "util/log.h"
+
 namespace {
 
 constexpr int kWords = 8;  // 16-bit words of an IPv6 address
@@ -264,7 +266,10 @@ const char* FormatSockaddrPort(const sockaddr* address, socklen_t address_bytes,
 extern "C" {
 
 const char* evutil_inet_ntop(int af, const void* src, char* dst, size_t len) {
-  if (src == nullptr || dst == nullptr) return nullptr;
+  if (src == nullptr || dst == nullptr) {
+    evoke::LogWarn("%s: no %s", __func__, src == nullptr ? "address" : "room");
+    return nullptr;
+  }
   const auto* bytes = static_cast<const uint8_t*>(src);
   char text[INET6_ADDRSTRLEN];
   if (af == AF_INET) {
@@ -285,7 +290,10 @@ const char* evutil_inet_ntop(int af, const void* src, char* dst, size_t len) {
 
 int evutil_inet_pton(int af, const char* src, void* dst) {
   if (af != AF_INET && af != AF_INET6) return -1;
-  if (src == nullptr || dst == nullptr) return 0;
+  if (src == nullptr || dst == nullptr) {
+    evoke::LogWarn("%s: no %s", __func__, src == nullptr ? "text" : "room");
+    return 0;
+  }
   const char* end = src + strlen(src);
   uint8_t bytes[16];
   const bool is_address =
@@ -296,23 +304,25 @@ int evutil_inet_pton(int af, const char* src, void* dst) {
 
 int evutil_inet_pton_scope(int af, const char* src, void* dst,
                            unsigned* indexp) {
-  unsigned index = 0;
-  int result;
+  if (indexp == nullptr) {
+    evoke::LogWarn("%s: no room for the index", __func__);
+    return 0;
+  }
+  *indexp = 0;
   const char* zone =
       af == AF_INET6 && src != nullptr ? strchr(src, '%') : nullptr;
-  if (zone == nullptr) {
-    result = evutil_inet_pton(af, src, dst);
-  } else {
-    uint8_t bytes[16];
-    result = ParseZone(zone + 1, &index) && ParseIpv6(src, zone, bytes);
-    if (result == 1 && dst != nullptr) memcpy(dst, bytes, sizeof(bytes));
-  }
-  if (indexp != nullptr) *indexp = index;
-  return result;
+  if (zone == nullptr || dst == nullptr) return evutil_inet_pton(af, src, dst);
+  uint8_t bytes[16];
+  if (!ParseZone(zone + 1, indexp) || !ParseIpv6(src, zone, bytes)) return 0;
+  memcpy(dst, bytes, sizeof(bytes));
+  return 1;
 }
 
 int evutil_parse_sockaddr_port(const char* str, sockaddr* out, int* outlen) {
-  if (str == nullptr || out == nullptr || outlen == nullptr) return -1;
+  if (str == nullptr || out == nullptr || outlen == nullptr) {
+    evoke::LogWarn("%s: no %s", __func__, str == nullptr ? "text" : "room");
+    return -1;
+  }
   HostAndPort parts;
   if (!SplitHostAndPort(str, &parts)) return -1;
   int port = 0;
@@ -341,8 +351,10 @@ int evutil_parse_sockaddr_port(const char* str, sockaddr* out, int* outlen) {
 
 int evutil_sockaddr_cmp(const sockaddr* sa1, const sockaddr* sa2,
                         int include_port) {
-  if (sa1 == nullptr || sa2 == nullptr)
+  if (sa1 == nullptr || sa2 == nullptr) {
+    evoke::LogWarn("%s: no address", __func__);
     return (sa1 != nullptr) - (sa2 != nullptr);
+  }
   if (sa1->sa_family != sa2->sa_family) return sa1->sa_family - sa2->sa_family;
   // Numbers are compared as they lie in memory, which is an order as good as
   // any, and libevent's.

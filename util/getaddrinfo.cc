@@ -2,8 +2,12 @@
 //
 // Name lookup by libc, which waits for the answer. Lists are libc's own, so a
 // program may mix these calls with getaddrinfo(3) and freeaddrinfo(3).
+#include <errno.h>
 #include <event2/util.h>
 #include <netdb.h>
+#include <stdint.h>
+
+#include "util/log.h"
 
 namespace {
 
@@ -39,6 +43,11 @@ extern "C" {
 
 int evutil_getaddrinfo(const char* nodename, const char* servname,
                        const evutil_addrinfo* hints_in, evutil_addrinfo** res) {
+  if (res == nullptr) {
+    evoke::LogWarn("%s: no room for the list", __func__);
+    errno = EINVAL;
+    return EVUTIL_EAI_SYSTEM;
+  }
   evutil_addrinfo hints = {};
   if (hints_in != nullptr) hints = *hints_in;
   hints.ai_flags &= ~kReservedFlag;

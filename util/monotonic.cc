@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/memory.h"
 
 namespace {
@@ -62,6 +63,7 @@ void evutil_monotonic_timer_free(evutil_monotonic_timer* timer) {
 
 int evutil_configure_monotonic_time(evutil_monotonic_timer* timer, int flags) {
   if (timer == nullptr) {
+    evoke::LogWarn("%s: no timer", __func__);
     errno = EINVAL;
     return -1;
   }
@@ -79,6 +81,7 @@ int evutil_configure_monotonic_time(evutil_monotonic_timer* timer, int flags) {
 
 int evutil_gettime_monotonic(evutil_monotonic_timer* timer, timeval* tp) {
   if (timer == nullptr || tp == nullptr) {
+    evoke::LogWarn("%s: no %s", __func__, tp == nullptr ? "room" : "timer");
     errno = EINVAL;
     return -1;
   }

@@ -56,6 +56,10 @@ bool FillWithRandomBytes(void* out, size_t count) {
 extern "C" {
 
 void evutil_secure_rng_get_bytes(void* buf, size_t n) {
+  if (buf == nullptr && n > 0) {
+    evoke::LogWarn("%s: no room", __func__);
+    return;
+  }
   if (!evoke::FillWithRandomBytes(buf, n)) {
     evoke::LogFatal(EXIT_FAILURE, "the system has no source of randomness");
   }

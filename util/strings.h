@@ -16,7 +16,8 @@ constexpr char AsciiToLower(char c) {
 }
 
 // Orders two strings as if both were in lower case, up to their ends or to
-// `limit_bytes`, whichever comes first: -1, 0 or 1. Thread-safe.
+// `limit_bytes`, whichever comes first: -1, 0 or 1. nullptr is logged, and
+// comes first. Thread-safe.
 int CompareIgnoringAsciiCase(const char* a, const char* b, size_t limit_bytes);
 
 }  // namespace evoke

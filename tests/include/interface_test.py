@@ -229,6 +229,25 @@ class InterfaceTest(unittest.TestCase):
             self.assertEqual(
                 oracle - OURS.system_headers(header), set(), header)
 
+    def test_errors_keep_their_values_after_a_system_header(self):
+        # Without _GNU_SOURCE netdb.h does not name all errors. libevent's
+        # macros then are numbers that evutil_getaddrinfo() never returns.
+        def errors(headers, prefix):
+            text = run_gcc("netdb.h", "-E", "-P", *prefix, *headers.options,
+                           "-include", "event2/util.h", "-dD")
+            defined = dict(re.findall(r"^#define (\w+) (\S+)", text, re.M))
+            return {
+                name: defined.get(value, value)
+                for name, value in defined.items()
+                if name.startswith("EVUTIL_EAI_")
+            }
+
+        late = ["-include", "stdio.h"]
+        self.assertEqual(len(errors(OURS, [])), 12)
+        self.assertEqual(errors(OURS, late), errors(OURS, []))
+        self.assertEqual(errors(OURS, []), errors(Headers(), []))
+        self.assertNotEqual(errors(Headers(), late), errors(Headers(), []))
+
 
 if __name__ == "__main__":
     paths = sys.argv[1:]

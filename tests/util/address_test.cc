@@ -76,7 +76,8 @@ TEST(InetPton, RefusesNull) {
   unsigned index = 7;
   EXPECT_EQ(evutil_inet_pton_scope(AF_INET6, nullptr, &address, &index), 0);
   EXPECT_EQ(index, 0u);
-  EXPECT_EQ(evutil_inet_pton_scope(AF_INET6, "::1%1", &address, nullptr), 1);
+  EXPECT_EQ(evutil_inet_pton_scope(AF_INET6, "::1%1", &address, nullptr), 0);
+  EXPECT_EQ(evutil_inet_pton_scope(AF_INET6, "::1%1", nullptr, &index), 0);
 }
 
 TEST(InetPton, LeavesTheDestinationAloneOnFailure) {

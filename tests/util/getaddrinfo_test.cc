@@ -53,6 +53,11 @@ TEST(Getaddrinfo, NamesNothingAsAnError) {
   EXPECT_EQ(list, nullptr);
 }
 
+TEST(Getaddrinfo, RefusesNoRoomForTheList) {
+  EXPECT_EQ(evutil_getaddrinfo("::1", "80", nullptr, nullptr),
+            EVUTIL_EAI_SYSTEM);
+}
+
 TEST(GaiStrerror, HasATextForEveryError) {
   for (int error :
        {EVUTIL_EAI_ADDRFAMILY, EVUTIL_EAI_AGAIN, EVUTIL_EAI_BADFLAGS,

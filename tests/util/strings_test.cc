@@ -4,6 +4,7 @@
 // with libevent's.
 #include "util/strings.h"
 
+#include <errno.h>
 #include <event2/util.h>
 #include <limits.h>
 #include <string.h>
@@ -46,6 +47,18 @@ TEST(Strncasecmp, LooksNoFurtherThanItMay) {
   EXPECT_EQ(evutil_ascii_strncasecmp(unterminated, "ABC", 2), 0);
   EXPECT_EQ(evutil_ascii_strncasecmp(unterminated, "xyz", 0), 0);
   EXPECT_EQ(evutil_ascii_strncasecmp("a", "a", SIZE_MAX), 0);
+}
+
+TEST(Strcasecmp, PutsNullFirst) {
+  EXPECT_LT(evutil_ascii_strcasecmp(nullptr, ""), 0);
+  EXPECT_GT(evutil_ascii_strncasecmp("", nullptr, 1), 0);
+  EXPECT_EQ(evutil_ascii_strcasecmp(nullptr, nullptr), 0);
+}
+
+TEST(Strtoll, RefusesNull) {
+  errno = 0;
+  EXPECT_EQ(evutil_strtoll(nullptr, nullptr, 10), 0);
+  EXPECT_EQ(errno, EINVAL);
 }
 
 TEST(Snprintf, NeverWritesBeyondTheRoom) {
