@@ -25,7 +25,7 @@
 namespace evoke::conformance {
 namespace {
 
-constexpr int64_t kPatienceUs = 20 * kMicrosPerSecond;
+constexpr int64_t kPatienceUs = 10 * kMicrosPerSecond;
 constexpr char kEnd = '\n';
 
 // How the backend is opened. The first that breaks a promise is told.

@@ -210,9 +210,7 @@ int WaitEpoll(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
   }
   self->changes.count = 0;
   int count = CallEpollWait(self, timeout_us);
-  if (count < 0) {
-    return errno == EINTR ? 0 : -1;
-  }
+  if (count < 0) return errno == EINTR ? 0 : -1;
   bool is_stale = Deliver(self, count, sink);
   // What found no room comes with the next wait.
   if (count == self->events.capacity && count < kMostEvents) {

@@ -14,7 +14,6 @@
 #include "backends/backend.h"
 #include "backends/fd_table.h"
 #include "backends/timeout.h"
-#include "util/log.h"
 #include "util/memory.h"
 
 namespace evoke {

@@ -159,7 +159,8 @@ extern "C" int evoke_backend_register(const evoke_backend* backend,
   const evoke_backend* known = FindBackend([&](const evoke_backend* other) {
     return strcasecmp(other->name, backend->name) == 0;
   });
-  if (known != nullptr) {
+  if (known != nullptr ||
+      strcasecmp(kEpollChangelistBackend.name, backend->name) == 0) {
     errno = EEXIST;
     return -1;
   }

@@ -20,7 +20,6 @@
 
 #include "backends/backend.h"
 #include "util/clock.h"
-#include "util/log.h"
 #include "util/memory.h"
 
 namespace evoke {

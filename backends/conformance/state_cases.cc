@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/conformance/cases.h"
+#include "util/clock.h"
 
 namespace evoke::conformance {
 namespace {
@@ -134,7 +135,11 @@ void ParentGoesOnAlone(Bench& bench) {
     bench.Forked();
     char byte;
     if (read(go.read_fd, &byte, 1) != 1) _exit(1);
-    bench.Expect(bench.Wait(0) == 0, "its parent's descriptors were reported");
+    constexpr int64_t kPauseUs = 5000;
+    int64_t start_us = MonotonicMicros();
+    int count = bench.Wait(kPauseUs);
+    bench.Expect(count == 0 && ElapsedUs(start_us) >= kPauseUs,
+                 "what its parent watches ended a wait");
     EndChild(outcome, bench);
   }
   Pair later = MakePair();

@@ -135,7 +135,8 @@ struct evoke_backend {
    * `sink`. Hang-up and error are reported as EV_READ and EV_WRITE, as far as
    * there is interest in them. A signal ends the wait early and is no error.
    *
-   * Returns 0, EVOKE_WAIT_REBUILT, or -1 with errno set.
+   * Returns 0, EVOKE_WAIT_REBUILT, or -1 with errno set: the loop logs it and
+   * ends with -1.
    */
   int (*wait)(void *state, int64_t timeout_us, struct evoke_ready_sink *sink);
 
