@@ -141,11 +141,16 @@ SocketBufferevent* OfFlushItem(FlushItem* item) {
       reinterpret_cast<char*>(item) - offsetof(SocketBufferevent, flush));
 }
 
-void ActivateWritten(SocketBufferevent* socket, int error) {
+void ActivateWritten(SocketBufferevent* socket, WrittenTask task) {
   bufferevent* bev = &socket->impl.face;
-  socket->write_errno = error;
+  socket->written_task = task;
   socket->written.evcb_pri = bev->ev_write.ev_evcallback.evcb_pri;
   ActivateCallback(LoopOf(bev), &socket->written);
+}
+
+void ActivateError(SocketBufferevent* socket, int error) {
+  socket->write_errno = error;
+  ActivateWritten(socket, WrittenTask::kTellError);
 }
 
 // Step 2 of a turn. Runs nothing of the program. True when bytes went out.
@@ -155,40 +160,48 @@ bool FlushOutput(FlushItem* item) {
   evbuffer* output = bev->output;
   if (output->callbacks != nullptr) {
     // Writing would call them, so it has to be done from the active queue.
-    ActivateWritten(socket, 0);
+    ActivateWritten(socket, WrittenTask::kTellAndWrite);
     return false;
   }
-  ssize_t bytes = BufferWriteFd(output, bev->ev_write.ev_fd, WriteLimit(bev));
-  int error = bytes < 0 ? errno : 0;
-  if (error != 0 && !IsIoRetriable(error)) {
-    ActivateWritten(socket, error);
+  size_t limit_bytes = WriteLimit(bev);
+  ssize_t bytes = BufferWriteFd(output, bev->ev_write.ev_fd, limit_bytes);
+  if (bytes < 0 && !IsIoRetriable(errno)) {
+    ActivateError(socket, errno);
     return false;
   }
-  if (output->length() > 0 && WaitForWritable(bev) < 0) {
-    ActivateWritten(socket, errno);
-    return bytes > 0;
+  bool is_empty = output->length() == 0;
+  if (!is_empty) {
+    if (bytes >= static_cast<ssize_t>(limit_bytes)) {
+      // The socket may take more, but this was the turn's share.
+      LoopOf(bev)->flush.Add(&socket->flush);
+    } else if (WaitForWritable(bev) < 0) {
+      ActivateError(socket, errno);
+      return bytes > 0;
+    }
   }
   if (bytes > 0 && bev->writecb != nullptr &&
       output->length() <= bev->wm_write.low) {
-    ActivateWritten(socket, 0);
+    ActivateWritten(socket,
+                    is_empty ? WrittenTask::kTellAndWrite : WrittenTask::kTell);
   }
   return bytes > 0;
 }
 
-// Tells what FlushOutput() did, or does it where that could not.
 void RunWritten(event_callback*, void* arg) {
   auto* socket = static_cast<SocketBufferevent*>(arg);
   bufferevent* bev = &socket->impl.face;
   BuffereventGuard guard(bev);
-  if (int error = socket->write_errno) {
-    socket->write_errno = 0;
-    StopWriting(bev, BEV_EVENT_ERROR, error);
-  } else if (IsWaiting(bev->ev_write)) {
-    Trigger(bev, EV_WRITE, 0);
-  } else {
-    // What was added since goes out with the same callback.
-    LoopOf(bev)->flush.Remove(&socket->flush);
-    WriteOutput(bev, /*is_news=*/true);
+  switch (socket->written_task) {
+    case WrittenTask::kTell:
+      Trigger(bev, EV_WRITE, 0);
+      break;
+    case WrittenTask::kTellAndWrite:
+      LoopOf(bev)->flush.Remove(&socket->flush);
+      WriteOutput(bev, /*is_news=*/true);
+      break;
+    case WrittenTask::kTellError:
+      StopWriting(bev, BEV_EVENT_ERROR, socket->write_errno);
+      break;
   }
 }
 
@@ -212,7 +225,6 @@ void CancelDirectWrite(bufferevent* bev) {
   SocketBufferevent* socket = Self(bev);
   LoopOf(bev)->flush.Remove(&socket->flush);
   DeferredCancel(LoopOf(bev), &socket->written);
-  socket->write_errno = 0;
 }
 
 // --- The table ---------------------------------------------------------------

@@ -10,14 +10,23 @@
 
 namespace evoke {
 
+// What remains to be done after a direct write, where the program may be
+// called.
+enum class WrittenTask : uint8_t {
+  kTell,          // call the write callback: there is more to come
+  kTellAndWrite,  // the same; what was added meanwhile goes out before
+  kTellError,
+};
+
 struct SocketBufferevent {
   BuffereventImpl impl;  // first
 
   // On the list of its base while output waits to be written directly.
   FlushItem flush;
-  // Runs what a direct write has to tell the program.
+  // Runs what a direct write left to be done from the active queue.
   event_callback written;
-  int write_errno;  // with which a direct write failed; 0: it did not
+  WrittenTask written_task;
+  int write_errno;  // for kTellError
 
   bool connecting;  // until the first writability says how it went
   bool refused;     // a read has already taken the error of the connect

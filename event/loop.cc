@@ -84,6 +84,8 @@ int64_t WaitLimit(event_base* base, int flags, bool flushed) {
   base->cache_time = false;
   base->cached_time_us = 0;
   if (!base->active.empty() || (flags & EVLOOP_NONBLOCK)) return 0;
+  // Output beyond what one turn sends.
+  if (!base->flush.empty()) return 0;
   // What was sent may have been all there was to do, or all for EVLOOP_ONCE.
   if (flushed && (flags & EVLOOP_ONCE)) return 0;
   if (IsNothingLeft(base, flags)) return 0;
