@@ -2,6 +2,7 @@
 #include "event/active_queues.h"
 
 #include "event/event_base.h"
+#include "util/log.h"
 #include "util/memory.h"
 
 namespace evoke {
@@ -20,6 +21,12 @@ bool ActiveQueues::SetPriorities(int count) {
 }
 
 void ActiveQueues::Push(event_callback* callback) {
+  if (ABSL_PREDICT_FALSE(callback->evcb_pri >= priorities_)) {
+    // The program made the priorities fewer after it had given them out.
+    LogWarn("%s: priority %d in a base of %d; it becomes the last one",
+            __func__, callback->evcb_pri, priorities_);
+    callback->evcb_pri = static_cast<ev_uint8_t>(priorities_ - 1);
+  }
   callback->evcb_flags |= EVLIST_ACTIVE;
   queues_[callback->evcb_pri].PushBack(callback);
   ++count_;

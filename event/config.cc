@@ -80,7 +80,7 @@ int event_config_set_max_dispatch_interval(event_config* config,
     LogWarn("%s: no configuration", __func__);
     return -1;
   }
-  config->max_dispatch_us = max_interval != nullptr
+  config->max_dispatch_us = max_interval != nullptr && max_interval->tv_sec >= 0
                                 ? evoke::MicrosFromTimeval(*max_interval)
                                 : evoke::kNoDeadline;
   config->max_dispatch_callbacks = max_callbacks >= 0 ? max_callbacks : INT_MAX;
