@@ -8,6 +8,7 @@
 #include <event2/event_compat.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/differential/scenarios/event_support.h"
@@ -179,6 +180,16 @@ SCENARIO(null_results,
 }
 SCENARIO_DIFFERS(null_results, "libevent writes or reads through NULL");
 
+SCENARIO(nothing_to_build_a_base_on,
+         "section 7: event_init without any backend is fatal") {
+  setenv("EVENT_NOIO_URING", "1", 1);
+  setenv("EVENT_NOEPOLL", "1", 1);
+  setenv("EVENT_NOPOLL", "1", 1);
+  setenv("EVENT_NOSELECT", "1", 1);
+  ATTEMPT("event_base_new") rec("  %d", event_base_new() != NULL);
+  ATTEMPT("event_init") rec("  %d", event_init() != NULL);
+}
+
 // --- Out of range ------------------------------------------------------------
 
 static void add_with(struct event_base *base, const char *label, long seconds,
@@ -198,6 +209,81 @@ SCENARIO(negative_timeouts, "section 7: a negative timeout expires at once") {
   add_with(base, "-1000000 s", -1000000, 0);
   event_base_free(base);
 }
+
+static int g_turns_left;
+
+static void stop_after_some(evutil_socket_t fd, short what, void *arg) {
+  on_timed(fd, what, "persistent");
+  if (--g_turns_left == 0) event_base_loopbreak(arg);
+}
+
+SCENARIO(negative_persistent_timeout,
+         "section 7: a persistent event with a negative timeout runs in every "
+         "turn") {
+  virtual_time();
+  struct event_base *base = new_base();
+  struct event *ev = event_new(base, -1, EV_PERSIST, stop_after_some, base);
+  struct timeval minus = {-1, 0};
+  g_turns_left = 3;
+  rec_call("add", event_add(ev, &minus), ev);
+  rec("loop %d", event_base_dispatch(base));
+  event_free(ev);
+  event_base_free(base);
+}
+
+SCENARIO(negative_exits,
+         "section 7: a negative time until the exit, or for event_base_once") {
+  virtual_time();
+  struct event_base *base = new_base();
+  struct timeval minus = {-1, 0};
+  struct event *ev = evtimer_new(base, on_timed, "timer");
+  event_add(ev, ms(50));
+  rec("once %d",
+      event_base_once(base, -1, EV_TIMEOUT, on_timed, "once", &minus));
+  rec("loopexit %d", event_base_loopexit(base, &minus));
+  rec("loop %d", event_base_dispatch(base));
+  rec("got exit %d", event_base_got_exit(base));
+  event_free(ev);
+  event_base_free(base);
+}
+
+SCENARIO(odd_common_timeouts,
+         "section 7: common timeouts of zero and of negative length") {
+  virtual_time();
+  struct event_base *base = new_base();
+  struct timeval zero = {0, 0}, minus = {-1, 0};
+  const struct timeval *a = event_base_init_common_timeout(base, &zero);
+  const struct timeval *b = event_base_init_common_timeout(base, &minus);
+  rec("made %d %d", a != NULL, b != NULL);
+  struct event *one = evtimer_new(base, on_timed, "zero");
+  struct event *two = evtimer_new(base, on_timed, "minus");
+  rec_call("add", event_add(one, a), one);
+  rec_call("add", event_add(two, b), two);
+  rec("loop %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  event_free(one);
+  event_free(two);
+  event_base_free(base);
+}
+
+SCENARIO(priority_beyond_a_smaller_number,
+         "section 7: an event whose priority the base has no more") {
+  struct event_base *base = new_base();
+  event_base_priority_init(base, 5);
+  struct event *ev = evtimer_new(base, on_event, "event");
+  event_priority_set(ev, 4);
+  event_add(ev, ms(0));
+  rec("fewer %d", event_base_priority_init(base, 2));
+  ATTEMPT("runs") { rec("  loop %d", event_base_loop(base, EVLOOP_NONBLOCK)); }
+  ATTEMPT("activated") {
+    event_active(ev, EV_TIMEOUT, 1);
+    rec("  loop %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  }
+  rec("priority %d", event_get_priority(ev));
+  event_free(ev);
+  event_base_free(base);
+}
+SCENARIO_DIFFERS(priority_beyond_a_smaller_number,
+                 "libevent's assertion fails");
 
 SCENARIO(huge_timeouts, "section 7: timeouts of years do not expire early") {
   virtual_time();

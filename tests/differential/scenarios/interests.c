@@ -315,6 +315,81 @@ SCENARIO(dup_keeps_its_registration,
   close(fds[1]);
 }
 
+SCENARIO(closed_while_a_dup_lives,
+         "behaviour 16: an fd closed before its event is deleted, whose file a "
+         "dup keeps open") {
+  evutil_socket_t fds[2];
+  rec_log(0);
+  socket_pair(fds);
+  struct event_base *base = new_base();
+  struct event *ev =
+      event_new(base, fds[0], EV_READ | EV_PERSIST, on_event, "reader");
+  event_add(ev, NULL);
+  evutil_socket_t copy = dup(fds[0]);
+  close(fds[0]);
+  put(fds[1], "x");
+  rec("glance %d", event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK));
+  rec("del %d", event_del(ev));
+  struct event *other =
+      event_new(base, copy, EV_READ | EV_PERSIST, on_event, "copy");
+  rec("add %d", event_add(other, NULL));
+  rec("glance %d", event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK));
+  event_free(ev);
+  event_free(other);
+  event_base_free(base);
+  close(copy);
+  close(fds[1]);
+}
+SCENARIO_PER_BACKEND(closed_while_a_dup_lives,
+                     "epoll goes on hearing, poll reports an error, select's "
+                     "wait fails");
+
+struct replacement {
+  struct event_base *base;
+  evutil_socket_t own[2];
+  evutil_socket_t fds[2];
+  struct event *ev;
+};
+
+static void replace_other(evutil_socket_t fd, short what, void *arg) {
+  struct replacement *other = arg;
+  char text[8];
+  (void)what;
+  rec("first runs, read %d", get(fd, text, sizeof text));
+  event_free(other->ev);
+  close_pair(other->fds);
+  reuse_number(other->fds[0], other->fds);
+  other->ev = event_new(other->base, other->fds[0], EV_READ | EV_PERSIST,
+                        on_readable, "replacement");
+  rec("add %d", event_add(other->ev, NULL));
+}
+
+SCENARIO(replaced_in_a_callback,
+         "behaviour 16: what was ready on a number before it was reused in a "
+         "callback is not the new event's") {
+  struct replacement r;
+  socket_pair(r.own);
+  socket_pair(r.fds);
+  r.base = new_base();
+  event_base_priority_init(r.base, 2);
+  struct event *first =
+      event_new(r.base, r.own[0], EV_READ | EV_PERSIST, replace_other, &r);
+  r.ev = event_new(r.base, r.fds[0], EV_READ | EV_PERSIST, on_readable, "old");
+  event_priority_set(first, 0);
+  event_add(first, NULL);
+  event_add(r.ev, NULL);
+  put(r.own[1], "x");
+  put(r.fds[1], "y");
+  rec("glance %d", event_base_loop(r.base, EVLOOP_NONBLOCK));
+  put(r.fds[1], "z");
+  rec("glance %d", event_base_loop(r.base, EVLOOP_NONBLOCK));
+  event_free(first);
+  event_free(r.ev);
+  event_base_free(r.base);
+  close_pair(r.own);
+  close_pair(r.fds);
+}
+
 // --- What the kernel refuses -------------------------------------------------
 
 SCENARIO(features_of_the_backend,

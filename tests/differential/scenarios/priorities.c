@@ -243,6 +243,13 @@ SCENARIO(dispatch_limit_values,
   base = limited_base(NULL, 0, 0);
   where_does_the_reader_run(base, 1, on_event);
   event_base_free(base);
+  base = limited_base(ms(0), -1, 0);
+  where_does_the_reader_run(base, 1, on_event);
+  event_base_free(base);
+  struct timeval minus = {-1, 0};
+  base = limited_base(&minus, -1, 0);
+  where_does_the_reader_run(base, 1, on_event);
+  event_base_free(base);
   base = limited_base(NULL, 1, 100);
   where_does_the_reader_run(base, 1, on_event);
   event_base_free(base);

@@ -3,6 +3,7 @@
 // Scenarios: signals, in one base, in several, and across a fork.
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +77,56 @@ SCENARIO(many_deliveries,
   for (int i = 0; i < 300; ++i) raise(SIGUSR1);
   rec("glance %d", event_base_loop(base, EVLOOP_NONBLOCK));
   rec("ran %d times", runs);
+  event_free(ev);
+  event_base_free(base);
+}
+
+SCENARIO(blocked_signals_are_merged,
+         "behaviour 22: what the kernel merges while the signal is blocked is "
+         "one delivery") {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  struct event_base *base = new_base();
+  struct event *ev = evsignal_new(base, SIGUSR1, on_signal, "signal");
+  event_add(ev, NULL);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  for (int i = 0; i < 3; ++i) raise(SIGUSR1);
+  rec("glance %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+  rec("glance %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  event_free(ev);
+  event_base_free(base);
+}
+
+static void raise_again(evutil_socket_t signum, short what, void *arg) {
+  int *left = arg;
+  on_signal(signum, what, "raising");
+  if ((*left)-- > 0) raise(signum);
+}
+
+SCENARIO(signal_raised_in_its_callback,
+         "behaviour 22: a signal raised in its own callback runs it again") {
+  struct event_base *base = new_base();
+  int left = 3;
+  struct event *ev = evsignal_new(base, SIGUSR1, raise_again, &left);
+  event_add(ev, NULL);
+  raise(SIGUSR1);
+  rec("once %d", event_base_loop(base, EVLOOP_ONCE));
+  rec("glance %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  event_free(ev);
+  event_base_free(base);
+}
+
+SCENARIO(signal_ends_a_wait,
+         "behaviour 22: a signal that comes while the loop waits ends the "
+         "wait") {
+  struct event_base *base = new_base();
+  struct event *ev = event_new(base, SIGALRM, EV_SIGNAL, on_event, "alarm");
+  event_add(ev, NULL);
+  struct itimerval soon = {{0, 0}, {0, 10000}};
+  setitimer(ITIMER_REAL, &soon, NULL);
+  rec("loop %d", event_base_dispatch(base));
   event_free(ev);
   event_base_free(base);
 }
