@@ -2,7 +2,8 @@
 //
 // Prints the binary interface of the public headers: sizes and offsets of the
 // structures, values of constants, and what macros expand to. Compiled against
-// ours and against libevent's headers; layout_record_test compares the two outputs.
+// ours and against libevent's headers; layout_record_test compares the two
+// outputs.
 #include <event.h>
 #include <event2/listener.h>
 #include <stdalign.h>
