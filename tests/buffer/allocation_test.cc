@@ -187,8 +187,12 @@ const Operation kOperations[] = {
        return evbuffer_setcb(w.a, fn, nullptr) == 0;
      }},
     {"read",
-     [](World& w) { return evbuffer_read(w.a, w.sockets[1], -1) > 0; }},
-    {"read_into_empty",
+     [](World& w) {
+       OwnedBuffer fresh(evbuffer_new());
+       if (fresh == nullptr) return false;
+       return evbuffer_read(fresh.get(), w.sockets[1], -1) > 0;
+     }},
+    {"read_for_bufferevent",
      [](World& w) {
        OwnedBuffer fresh(evbuffer_new());
        if (fresh == nullptr) return false;

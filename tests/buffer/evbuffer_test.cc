@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "buffer/evbuffer.h"
+
+#include <event2/buffer_compat.h>
+#include <event2/event.h>
+
+#include "tests/buffer/buffer_checks.h"
+
+namespace evoke {
+namespace {
+
+TEST(Evbuffer, AFrozenEndRefusesWhatAdds) {
+  OwnedBuffer a = NewBuffer("line\nrest"), b = NewBuffer("b"),
+              none = NewBuffer();
+  evbuffer* buffer = a.get();
+  ASSERT_EQ(evbuffer_freeze(buffer, 0), 0);
+  evbuffer_iovec vec[2] = {{const_cast<char*>("x"), 1}};
+  EXPECT_EQ(evbuffer_add(buffer, "x", 1), -1);
+  EXPECT_EQ(evbuffer_add(buffer, "x", 0), -1);
+  EXPECT_EQ(evbuffer_add_printf(buffer, "x"), -1);
+  EXPECT_EQ(evbuffer_add_reference(buffer, "x", 1, nullptr, nullptr), -1);
+  EXPECT_EQ(evbuffer_add_iovec(buffer, vec, 1), 0u);
+  EXPECT_EQ(evbuffer_add_buffer(buffer, b.get()), -1);
+  EXPECT_EQ(evbuffer_remove_buffer(b.get(), buffer, 1), -1);
+  EXPECT_EQ(evbuffer_add_buffer_reference(buffer, b.get()), -1);
+  EXPECT_EQ(evbuffer_reserve_space(buffer, 1, vec, 2), -1);
+  EXPECT_EQ(evbuffer_commit_space(buffer, vec, 0), -1);
+  EXPECT_EQ(evbuffer_read(buffer, 0, 10), -1);
+  // What adds nothing, or at the other end, works.
+  EXPECT_EQ(evbuffer_add_buffer(buffer, none.get()), 0);
+  EXPECT_EQ(evbuffer_expand(buffer, 10000), 0);
+  EXPECT_EQ(evbuffer_prepend(buffer, "x", 1), 0);
+  EXPECT_EQ(evbuffer_drain(buffer, 1), 0);
+  EXPECT_EQ(Contents(buffer), "line\nrest");
+  EXPECT_EQ(Contents(b.get()), "b");
+  ASSERT_EQ(evbuffer_unfreeze(buffer, 0), 0);
+  EXPECT_EQ(evbuffer_add(buffer, "x", 1), 0);
+}
+
+TEST(Evbuffer, AFrozenStartRefusesWhatTakesOrPrepends) {
+  OwnedBuffer a = NewBuffer("line\nrest"), b = NewBuffer("b");
+  evbuffer* buffer = a.get();
+  ASSERT_EQ(evbuffer_freeze(buffer, 1), 0);
+  char out[4];
+  EXPECT_EQ(evbuffer_drain(buffer, 1), -1);
+  EXPECT_EQ(evbuffer_drain(buffer, 0), -1);
+  EXPECT_EQ(evbuffer_remove(buffer, out, 1), -1);
+  EXPECT_EQ(evbuffer_copyout(buffer, out, 1), -1);
+  EXPECT_EQ(evbuffer_prepend(buffer, "x", 1), -1);
+  EXPECT_EQ(evbuffer_prepend_buffer(buffer, b.get()), -1);
+  EXPECT_EQ(evbuffer_add_buffer(b.get(), buffer), -1);
+  EXPECT_EQ(evbuffer_remove_buffer(buffer, b.get(), 2), -1);
+  EXPECT_EQ(evbuffer_readln(buffer, nullptr, EVBUFFER_EOL_LF), nullptr);
+  EXPECT_EQ(evbuffer_write(buffer, 1), -1);
+  // Nothing is asked for, or only looked at.
+  EXPECT_EQ(evbuffer_remove(buffer, out, 0), 0);
+  EXPECT_EQ(evbuffer_copyout(buffer, out, 0), 0);
+  EXPECT_EQ(evbuffer_prepend(buffer, "x", 0), 0);
+  EXPECT_NE(evbuffer_pullup(buffer, 2), nullptr);
+  EXPECT_EQ(evbuffer_search(buffer, "rest", 4, nullptr).pos, 5);
+  EXPECT_EQ(evbuffer_add(buffer, "x", 1), 0);
+  ASSERT_EQ(evbuffer_unfreeze(buffer, 1), 0);
+  EXPECT_EQ(Contents(buffer), "line\nrestx");
+}
+
+int g_warnings;
+void CountWarnings(int severity, const char*) {
+  if (severity == EVENT_LOG_WARN) ++g_warnings;
+}
+
+TEST(Evbuffer, NoBufferIsAnErrorAndAWarning) {
+  event_set_log_callback(&CountWarnings);
+  g_warnings = 0;
+  evbuffer_free(nullptr);
+  EXPECT_EQ(evbuffer_get_length(nullptr), 0u);
+  EXPECT_EQ(evbuffer_add(nullptr, "x", 1), -1);
+  EXPECT_EQ(evbuffer_drain(nullptr, 1), -1);
+  EXPECT_EQ(evbuffer_pullup(nullptr, -1), nullptr);
+  EXPECT_EQ(evbuffer_readln(nullptr, nullptr, EVBUFFER_EOL_LF), nullptr);
+  EXPECT_EQ(evbuffer_add_cb(nullptr, nullptr, nullptr), nullptr);
+  EXPECT_EQ(evbuffer_read(nullptr, 0, 1), -1);
+  EXPECT_EQ(evbuffer_search(nullptr, "x", 1, nullptr).pos, -1);
+  EXPECT_EQ(g_warnings, 9);
+  event_set_log_callback(nullptr);
+}
+
+TEST(Evbuffer, WithoutThreadsThereAreNoLocks) {
+  OwnedBuffer buffer = NewBuffer();
+  EXPECT_EQ(evbuffer_enable_locking(buffer.get(), nullptr), -1);
+  evbuffer_lock(buffer.get());
+  evbuffer_unlock(buffer.get());
+}
+
+TEST(Evbuffer, LengthsThatOverflowAreRefusedBeforeAnythingChanges) {
+  OwnedBuffer owned = NewBuffer("abc");
+  evbuffer* buffer = owned.get();
+  evbuffer_iovec vec[2] = {{const_cast<char*>("x"), 1},
+                           {const_cast<char*>("y"), SIZE_MAX}};
+  constexpr size_t kTooMuch = kMaxBufferBytes - 2;
+  EXPECT_EQ(evbuffer_add(buffer, "x", kTooMuch), -1);
+  EXPECT_EQ(evbuffer_prepend(buffer, "x", kTooMuch), -1);
+  EXPECT_EQ(evbuffer_expand(buffer, kTooMuch), -1);
+  EXPECT_EQ(evbuffer_expand(buffer, SIZE_MAX), -1);
+  EXPECT_EQ(evbuffer_add_iovec(buffer, vec, 2), 0u);
+  EXPECT_EQ(evbuffer_reserve_space(buffer, kTooMuch, vec, 2), -1);
+  EXPECT_EQ(evbuffer_add_reference(buffer, "x", kTooMuch, nullptr, nullptr),
+            -1);
+  EXPECT_EQ(Contents(buffer), "abc");
+
+  // Two references that only together are too long, moved together.
+  OwnedBuffer huge = NewBuffer();
+  ASSERT_EQ(evbuffer_add_reference(huge.get(), "x", kTooMuch, nullptr, nullptr),
+            0);
+  EXPECT_EQ(evbuffer_add_buffer(huge.get(), buffer), -1);
+  EXPECT_EQ(evbuffer_prepend_buffer(huge.get(), buffer), -1);
+  EXPECT_EQ(evbuffer_add_buffer_reference(huge.get(), buffer), -1);
+  EXPECT_EQ(Contents(buffer), "abc");
+}
+
+}  // namespace
+}  // namespace evoke
