@@ -88,9 +88,9 @@ int main(int argc, char **argv) {
     event_base_free(base);
     return 1;
   }
-  if (options.verbose) print_port(evconnlistener_get_fd(listener));
   on_sigterm = evsignal_new(base, SIGTERM, on_signal, base);
   if (on_sigterm != NULL) event_add(on_sigterm, NULL);
+  if (options.verbose) print_port(evconnlistener_get_fd(listener));
 
   event_base_dispatch(base);
 

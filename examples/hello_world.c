@@ -87,12 +87,12 @@ int main(int argc, char **argv) {
     return 1;
   }
   evconnlistener_enable(listener);
-  if (verbose) print_port(evconnlistener_get_fd(listener));
 
   on_sigint = evsignal_new(base, SIGINT, on_signal, base);
   on_sigterm = evsignal_new(base, SIGTERM, on_signal, base);
   if (on_sigint != NULL) event_add(on_sigint, NULL);
   if (on_sigterm != NULL) event_add(on_sigterm, NULL);
+  if (verbose) print_port(evconnlistener_get_fd(listener));
 
   event_base_dispatch(base);
 
