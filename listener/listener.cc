@@ -37,6 +37,7 @@ struct evconnlistener {
   uint32_t refs;
   bool enabled;
   bool is_short_of_fds;  // and has said so
+  bool paused;           // `retry` is pending
 };
 
 namespace evoke {
@@ -45,10 +46,16 @@ namespace {
 constexpr int kDefaultBacklog = 128;
 constexpr timeval kPause = {0, 100 * 1000};
 
+void EndPause(evconnlistener* listener) {
+  if (!listener->paused) return;
+  listener->paused = false;
+  event_del(&listener->retry);
+}
+
 void Decref(evconnlistener* listener) {
   if (--listener->refs > 0) return;
   event_del(&listener->readable);
-  event_del(&listener->retry);
+  EndPause(listener);
   if (listener->flags & LEV_OPT_CLOSE_ON_FREE) {
     CloseKeepingErrno(event_get_fd(&listener->readable));
   }
@@ -73,12 +80,12 @@ class Guard {
 };
 
 int Start(evconnlistener* listener) {
-  event_del(&listener->retry);
+  EndPause(listener);
   return event_add(&listener->readable, nullptr);
 }
 
 int Stop(evconnlistener* listener) {
-  event_del(&listener->retry);
+  EndPause(listener);
   return event_del(&listener->readable);
 }
 
@@ -105,9 +112,8 @@ void AcceptFailed(evconnlistener* listener, int error) {
   }
   // Before the report, which may end the pause by enabling anew.
   event_del(&listener->readable);
-  if (event_add(&listener->retry, &kPause) < 0) {
-    event_add(&listener->readable, nullptr);
-  }
+  listener->paused = event_add(&listener->retry, &kPause) == 0;
+  if (!listener->paused) event_add(&listener->readable, nullptr);
   if (listener->is_short_of_fds) return;
   listener->is_short_of_fds = true;
   Report(listener, error);

@@ -87,7 +87,7 @@ SCENARIO(buffer_read_pipe,
   struct evbuffer *b = evbuffer_new();
   int ends[2];
   int file = memfd_create("file", MFD_CLOEXEC);
-  if (pipe(ends) != 0) return;
+  if (pipe2(ends, O_NONBLOCK) != 0) return;
   evbuffer_add(b, "through a pipe", 14);
   rec("write -> %d", evbuffer_write(b, ends[1]));
   rec("read -> %d", evbuffer_read(b, ends[0], -1));

@@ -210,7 +210,10 @@ SCENARIO(buffer_readln_long,
   free(line);
   for (i = 0; i < 51; i++) {
     line = evbuffer_readln(b, &n, EVBUFFER_EOL_CRLF);
-    rec("%s", line ? line : "NULL");
+    if (line != NULL)
+      rec_data("line", line, n);
+    else
+      rec("NULL");
     free(line);
   }
   evbuffer_free(b);

@@ -180,6 +180,11 @@ SCENARIO(buffer_of_a_buffer_refused,
   evbuffer_free(view);
 }
 
+SCENARIO_DIFFERS(
+    buffer_of_a_buffer_moved,
+    "libevent keeps all of a shared buffer until no piece of it is "
+    "in use");
+
 SCENARIO(buffer_of_a_buffer_moved,
          "behaviour 37: a view moves on, is cut and linearised, and keeps its "
          "bytes until the end") {

@@ -210,7 +210,7 @@ static size_t send_through(struct event_base *base, struct bufferevent *bev,
   if (block == NULL) return 0;
   drained_calls = 0;
   partial_calls = 0;
-  bufferevent_write(bev, block, size);
+  if (bufferevent_write(bev, block, size) != 0) rounds = 2000;
   free(block);
   while (got < size && rounds++ < 2000) {
     glance(base, 1);
