@@ -70,9 +70,9 @@ int evbuffer_ptr_set(evbuffer* buffer, evbuffer_ptr* ptr, size_t position,
   Position at = StartOf(buffer);
   bool ok = how == EVBUFFER_PTR_SET;
   if (how == EVBUFFER_PTR_ADD) {
-    // A sum that overflows leaves the pointer alone; one that is only too far
+    // A sum beyond a size_t leaves the pointer alone; one that is only too far
     // unsets it, as a SET too far does.
-    if (ptr->pos >= 0 && position > kMaxBufferBytes - ptr->pos) return -1;
+    if (ptr->pos >= 0 && position > SIZE_MAX - ptr->pos) return -1;
     ok = FromPtr(*ptr, &at);
   }
   ok = ok && Advance(buffer, &at, position);
@@ -93,8 +93,11 @@ int evbuffer_peek(evbuffer* buffer, ev_ssize_t len, evbuffer_ptr* start_at,
   int n = 0;
   size_t seen_bytes = 0;
   Chain* end = FirstSpare(buffer);
-  for (Chain* chain = at.chain; chain != end && seen_bytes < wanted_bytes;
+  for (Chain* chain = at.chain; chain != nullptr && chain != end;
        chain = chain->next) {
+    // The extent at a given start is always told, even for no bytes.
+    bool is_given_start = start_at != nullptr && n == 0;
+    if (seen_bytes >= wanted_bytes && !is_given_start) break;
     // "As much as fits" ends with the vectors; else all that would be needed
     // are counted.
     if (all && n_vec > 0 && n == n_vec) break;

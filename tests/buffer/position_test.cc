@@ -64,8 +64,10 @@ TEST(Peek, CountsAndPointsAtExtents) {
   ASSERT_EQ(evbuffer_peek(buffer, 3, &ptr, vec, 4), 2);
   EXPECT_EQ(vec[0].iov_len, 2u);
   EXPECT_EQ(memcmp(vec[0].iov_base, "ef", 2), 0);
+  EXPECT_EQ(evbuffer_peek(buffer, 0, &ptr, vec, 4), 1) << "as libevent does";
   evbuffer_ptr_set(buffer, &ptr, 8, EVBUFFER_PTR_SET);
   EXPECT_EQ(evbuffer_peek(buffer, -1, &ptr, vec, 4), 0);
+  EXPECT_EQ(evbuffer_peek(buffer, 0, &ptr, vec, 4), 0);
 }
 
 }  // namespace
