@@ -102,7 +102,9 @@ bool BuffereventInit(BuffereventImpl* impl, event_base* base,
   }
   if ((options & BEV_OPT_UNLOCK_CALLBACKS) &&
       !(options & BEV_OPT_DEFER_CALLBACKS)) {
-    LogWarn("UNLOCK_CALLBACKS requires DEFER_CALLBACKS");
+    LogWarn(
+        "bufferevent: BEV_OPT_UNLOCK_CALLBACKS without "
+        "BEV_OPT_DEFER_CALLBACKS");
     return false;
   }
   bufferevent* bev = &impl->face;

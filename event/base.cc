@@ -148,7 +148,7 @@ event_base* event_base_new_with_config(const event_config* config) {
   evoke::TakeLimits(base, config);
   base->backend = evoke::OpenFirstUsable(evoke::ChoiceOf(config));
   if (base->backend.table == nullptr) {
-    LogWarn("%s: no event mechanism available", __func__);
+    LogWarn("%s: no backend is usable", __func__);
     evoke::FreeBase(base);
     return nullptr;
   }
@@ -166,7 +166,7 @@ event_base* event_base_new(void) { return event_base_new_with_config(nullptr); }
 void event_base_free(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
   if (base == nullptr) {
-    LogWarn("%s: no base to free", __func__);
+    LogWarn("%s: no base", __func__);
     return;
   }
   evoke::FreeBase(base);

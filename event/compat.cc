@@ -20,7 +20,7 @@ extern "C" {
 event_base* event_init(void) {
   event_base* base = event_base_new_with_config(nullptr);
   if (base == nullptr) {
-    evoke::LogFatal(1, "%s: Unable to construct event_base", __func__);
+    evoke::LogFatal(1, "%s: no base can be made", __func__);
   }
   g_current_base = base;
   return base;

@@ -115,7 +115,7 @@ int event_priority_set(event* ev, int priority) {
 
 int event_pending(const event* ev, short what, timeval* deadline) {
   if (ev == nullptr || ev->ev_base == nullptr) {
-    evoke::LogWarn("%s: event has no event_base set.", __func__);
+    evoke::LogWarn("%s: the event has no base", __func__);
     return 0;
   }
   int flags = 0;

@@ -4,6 +4,7 @@
 //
 // Who does what:
 //   loop.cc       the turn of the loop, in eight steps: begin reading there
+//   run_callback.cc  one callback, according to its kind
 //   schedule.cc   event_add, event_del, event_active: an event's way into the
 //                 maps and queues below and out of them
 //   event.cc      making an event and asking about it
@@ -140,6 +141,9 @@ void ActivateTimersOf(event_base* base, evutil_socket_t fd);
 // Activates the events on `fd` that wait for any of `ready`; those that asked
 // for edges are told EV_ET if `ready` holds it.
 void ActivateReady(event_base* base, evutil_socket_t fd, short ready);
+
+// --- run_callback.cc: takes `callback` out of the active queues and runs it.
+void RunCallback(event_base* base, event_callback* callback);
 
 // --- once.cc
 void FreeOnceEvents(event_base* base);

@@ -34,7 +34,7 @@ int InterestMap::Add(event* ev) {
   Entry& entry = entries_[fd];
   if (entry.readers == UINT16_MAX || entry.writers == UINT16_MAX ||
       entry.closers == UINT16_MAX) {
-    LogWarn("Too many events reading or writing on fd %d", fd);
+    LogWarn("fd %d: more than 65,535 events of one kind", fd);
     errno = ENOSPC;
     return -1;
   }

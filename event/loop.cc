@@ -34,7 +34,6 @@ void ActivateExpired(event_base* base);
 int RunActive(event_base* base);
 int RunQueue(event_base* base, int priority, int max_callbacks,
              int64_t deadline_us);
-void RunCallback(event_base* base, event_callback* callback);
 
 TurnResult RunTurn(event_base* base, int flags) {
   // 1. Is there anything to do?
@@ -174,85 +173,6 @@ int RunQueue(event_base* base, int priority, int max_callbacks,
   return ran;
 }
 
-// The event stays where it waits; a timeout begins again: from its last
-// deadline if it fired for it (so that it does not drift), else from now.
-void RunPersistent(event_base* base, event* ev) {
-  base->active.Remove(&ev->ev_evcallback);
-  timeval interval = ev->ev_.ev_io.ev_timeout;
-  if (evutil_timerisset(&interval)) {
-    int64_t mark = 0;
-    if (base->common_timeouts.IsMarked(interval)) {
-      mark = interval.tv_usec & ~kMicrosMask;
-      interval.tv_usec &= kMicrosMask;
-    }
-    int64_t interval_us = MicrosFromTimeval(interval);
-    int64_t now_us = base->Now();
-    int64_t next_us = SaturatingAdd(
-        (ev->ev_res & EV_TIMEOUT) ? DeadlineOf(*ev) : now_us, interval_us);
-    if (next_us < now_us) next_us = SaturatingAdd(now_us, interval_us);
-    timeval next = TimevalFromMicros(next_us);
-    next.tv_usec |= mark;
-    AddEvent(ev, &next, TimeoutIs::kAbsolute);
-  }
-  ev->ev_evcallback.evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
-                                                ev->ev_evcallback.evcb_arg);
-}
-
-// Once for each delivery. The callback may delete or free the event, which
-// stops the rest through ev_pncalls; so nothing of it is read after the last.
-void RunSignal(event_base* base, event* ev) {
-  auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
-  void* arg = ev->ev_evcallback.evcb_arg;
-  evutil_socket_t signal = ev->ev_fd;
-  short result = ev->ev_res;
-  // In the base, since the event may be gone when it is looked at.
-  short& left = base->deliveries_left;
-  left = ev->ev_.ev_signal.ev_ncalls;
-  if (left != 0) ev->ev_.ev_signal.ev_pncalls = &left;
-  while (left > 0) {
-    --left;
-    ev->ev_.ev_signal.ev_ncalls = left;
-    if (left == 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
-    callback(signal, result, arg);
-    if (base->break_requested) {
-      if (left != 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
-      return;
-    }
-  }
-}
-
-void RunCallback(event_base* base, event_callback* callback) {
-  base->current = callback;
-  if (!IsEvent(callback)) {
-    base->active.Remove(callback);
-    callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
-    base->current = nullptr;
-    return;
-  }
-  event* ev = EventOf(callback);
-  if (ABSL_PREDICT_FALSE(callback->evcb_cb_union.evcb_callback == nullptr)) {
-    // Deleted, lest it becomes active for ever.
-    LogWarn("event_base_loop: deleting an event that has no callback");
-    DeleteEvent(ev);
-  } else if (ev->ev_events & EV_PERSIST) {
-    if (callback->evcb_closure == kClosurePersist) {
-      RunPersistent(base, ev);
-    } else {
-      base->active.Remove(callback);
-      RunSignal(base, ev);
-    }
-  } else {
-    DeleteFiredEvent(ev);
-    if (callback->evcb_closure == kClosureSignal) {
-      RunSignal(base, ev);
-    } else {
-      callback->evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
-                                            callback->evcb_arg);
-    }
-  }
-  base->current = nullptr;
-}
-
 void OnExit(evutil_socket_t, short, void* arg) {
   static_cast<event_base*>(arg)->exit_requested = true;
 }
@@ -268,10 +188,7 @@ int event_base_loop(event_base* base, int flags) {
     return -1;
   }
   if (base->running) {
-    evoke::LogWarn(
-        "%s: reentrant invocation.  Only one event_base_loop can run on each "
-        "event_base at once.",
-        __func__);
+    evoke::LogWarn("%s: the loop of this base runs already", __func__);
     return -1;
   }
   event_base* outer = evoke::t_running_base;

@@ -231,7 +231,7 @@ bool IsUsable(const event* ev, const char* function) {
     return false;
   }
   if (ev->ev_base == nullptr) {
-    LogWarn("%s: event has no event_base set.", function);
+    LogWarn("%s: the event has no base", function);
     return false;
   }
   return true;

@@ -100,7 +100,7 @@ void Report(evconnlistener* listener, int error) {
   if (listener->error_callback != nullptr) {
     listener->error_callback(listener, listener->arg);
   } else {
-    LogWarnErrno("Error from accept() call");
+    LogWarnErrno("accept");
   }
 }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Running one callback from the active queues, according to its kind
+// (evcb_closure): once, once for each delivery of a signal, again and again, or
+// a deferred callback of the library itself. Step 7 of the turn, seen from
+// close by; loop.cc decides whose turn it is.
+//
+// The callback may delete or free its event, so nothing of an event is touched
+// after its callback ran.
+#include "event/event_base.h"
+#include "util/log.h"
+
+namespace evoke {
+
+namespace {
+
+// The event stays where it waits; a timeout begins again: from its last
+// deadline if it fired for it (so that it does not drift), else from now.
+void RunPersistent(event_base* base, event* ev) {
+  base->active.Remove(&ev->ev_evcallback);
+  timeval interval = ev->ev_.ev_io.ev_timeout;
+  if (evutil_timerisset(&interval)) {
+    int64_t mark = 0;
+    if (base->common_timeouts.IsMarked(interval)) {
+      mark = interval.tv_usec & ~kMicrosMask;
+      interval.tv_usec &= kMicrosMask;
+    }
+    int64_t interval_us = MicrosFromTimeval(interval);
+    int64_t now_us = base->Now();
+    int64_t next_us = SaturatingAdd(
+        (ev->ev_res & EV_TIMEOUT) ? DeadlineOf(*ev) : now_us, interval_us);
+    if (next_us < now_us) next_us = SaturatingAdd(now_us, interval_us);
+    timeval next = TimevalFromMicros(next_us);
+    next.tv_usec |= mark;
+    AddEvent(ev, &next, TimeoutIs::kAbsolute);
+  }
+  ev->ev_evcallback.evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
+                                                ev->ev_evcallback.evcb_arg);
+}
+
+// Once for each delivery. The callback may delete or free the event, which
+// stops the rest through ev_pncalls; so nothing of it is read after the last.
+void RunSignal(event_base* base, event* ev) {
+  auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
+  void* arg = ev->ev_evcallback.evcb_arg;
+  evutil_socket_t signal = ev->ev_fd;
+  short result = ev->ev_res;
+  // In the base, since the event may be gone when it is looked at.
+  short& left = base->deliveries_left;
+  left = ev->ev_.ev_signal.ev_ncalls;
+  if (left != 0) ev->ev_.ev_signal.ev_pncalls = &left;
+  while (left > 0) {
+    --left;
+    ev->ev_.ev_signal.ev_ncalls = left;
+    if (left == 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
+    callback(signal, result, arg);
+    if (base->break_requested) {
+      if (left != 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+void RunCallback(event_base* base, event_callback* callback) {
+  base->current = callback;
+  if (!IsEvent(callback)) {
+    base->active.Remove(callback);
+    callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
+    base->current = nullptr;
+    return;
+  }
+  event* ev = EventOf(callback);
+  if (ABSL_PREDICT_FALSE(callback->evcb_cb_union.evcb_callback == nullptr)) {
+    // Deleted, lest it becomes active for ever.
+    LogWarn("event_base_loop: deleting an event that has no callback");
+    DeleteEvent(ev);
+  } else if (ev->ev_events & EV_PERSIST) {
+    if (callback->evcb_closure == kClosurePersist) {
+      RunPersistent(base, ev);
+    } else {
+      base->active.Remove(callback);
+      RunSignal(base, ev);
+    }
+  } else {
+    DeleteFiredEvent(ev);
+    if (callback->evcb_closure == kClosureSignal) {
+      RunSignal(base, ev);
+    } else {
+      callback->evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
+                                            callback->evcb_arg);
+    }
+  }
+  base->current = nullptr;
+}
+
+}  // namespace evoke
