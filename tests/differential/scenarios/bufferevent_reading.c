@@ -408,6 +408,7 @@ SCENARIO(bufferevent_free_in_callback,
     int i;
     rec("options %x", (unsigned)options);
     for (i = 0; i < 3; i++) {
+      int calls = seen.reads + seen.events;
       socket_pair(fds);
       bev =
           bufferevent_socket_new(base, fds[0], options | BEV_OPT_CLOSE_ON_FREE);
@@ -419,6 +420,7 @@ SCENARIO(bufferevent_free_in_callback,
       if (i == 1) bufferevent_write(bev, "data", 4);
       if (i == 2) shutdown(fds[1], SHUT_WR);
       glance(base, 6);
+      if (seen.reads + seen.events == calls) bufferevent_free(bev);
       if (i == 1) rec("peer %d", get(fds[1], out, sizeof out));
       rec("peer sees %d", get(fds[1], out, sizeof out));
       close(fds[1]);
@@ -443,6 +445,7 @@ SCENARIO(bufferevent_free_before_eof,
   close(fds[1]);
   glance(base, 5);
   rec("%d reads, %d events", seen.reads, seen.events);
+  if (seen.reads == 0) bufferevent_free(bev);
   event_base_free(base);
 }
 

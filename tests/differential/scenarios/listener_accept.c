@@ -424,7 +424,6 @@ SCENARIO(listener_unix,
       base, on_accept, &hosts, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, -1,
       (struct sockaddr *)&addr, (int)sizeof(sa_family_t));
   rec("%s", listener ? "listener" : "NULL");
-  if (listener == NULL) return;
   getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&addr,
               &length);
   client = socket(AF_UNIX, SOCK_STREAM, 0);

@@ -47,6 +47,7 @@ SCENARIO(listener_freed_in_callback,
   await_accepts(base, &hosts, 1);
   glance(base, 3);
   rec("%d accepted, open %d", hosts.accepted, fd_is_open(fd));
+  if (hosts.accepted == 0) evconnlistener_free(listener);
   for (i = 0; i < 3; i++) {
     rec("client %s", await_closed(base, clients[i]));
     close(clients[i]);
@@ -147,6 +148,7 @@ SCENARIO(listener_error_callback,
   rec("enable -> %d", evconnlistener_enable(listener));
   glance(base, 3);
   rec("%d errors, fd open %d", hosts.errors, fd_is_open(fd));
+  if (hosts.errors < 3) evconnlistener_free(listener);
   close(fd);
   event_base_free(base);
 }
