@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Life and death of a bufferevent: freeing it anywhere, want of memory, a base
+// that goes first, and null pointers.
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <functional>
+#include <string>
+
+#include "event/event_base.h"
+#include "tests/bufferevent/test_bufferevent.h"
+
+namespace evoke::testing {
+namespace {
+
+bool IsOpen(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+
+class BuffereventTest : public BackendTest {
+ protected:
+  void SetUp() override {
+    BackendTest::SetUp();
+    signal(SIGPIPE, SIG_IGN);
+  }
+  void Settle() { Loop(EVLOOP_NONBLOCK); }
+
+  SocketPair pair_;
+};
+
+TEST_P(BuffereventTest, FreedInTheReadCallback) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.Enable(EV_READ);
+  bev.on_read = [&] { bev.Free(); };
+  pair_.Write(1, "abc");
+  pair_.Close(1);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record({"read"}));
+}
+
+TEST_P(BuffereventTest, FreedInTheWriteCallbackAfterADirectWrite) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.on_write = [&] { bev.Free(); };
+  bev.Write("abc");
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record({"write"}));
+  EXPECT_EQ(pair_.Read(1), "abc");
+}
+
+TEST_P(BuffereventTest, FreedInTheFirstWriteCallback) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.on_write = [&] { bev.Free(); };
+  bev.Enable(EV_READ | EV_WRITE);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record({"write"}));
+}
+
+TEST_P(BuffereventTest, FreedInTheEventCallback) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.on_event = [&](short) { bev.Free(); };
+  bev.Enable(EV_READ);
+  pair_.Close(1);
+  bev.Write("abc");
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record.size(), 1u);
+}
+
+TEST_P(BuffereventTest, FreedInACallbackOfItsInput) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.Enable(EV_READ);
+  evbuffer_add_cb(
+      bufferevent_get_input(bev.get()),
+      [](evbuffer*, const evbuffer_cb_info*, void* arg) {
+        static_cast<TestBufferevent*>(arg)->Free();
+      },
+      &bev);
+  pair_.Write(1, "abc");
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record());
+}
+
+TEST_P(BuffereventTest, FreedInACallbackOfItsOutput) {
+  TestBufferevent bev(base(), pair_[0]);
+  evbuffer_add_cb(
+      bufferevent_get_output(bev.get()),
+      [](evbuffer*, const evbuffer_cb_info* info, void* arg) {
+        if (info->n_deleted > 0) static_cast<TestBufferevent*>(arg)->Free();
+      },
+      &bev);
+  bev.Write("abc");
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record());
+  EXPECT_EQ(pair_.Read(1), "abc");
+}
+
+TEST_P(BuffereventTest, FreedInEachDeferredCallback) {
+  for (int step = 0; step < 4; ++step) {
+    SocketPair pair;
+    TestBufferevent bev(base(), pair[0], BEV_OPT_DEFER_CALLBACKS);
+    int calls = 0;
+    auto free_at_step = [&] {
+      if (calls++ == step) bev.Free();
+    };
+    bev.on_read = bev.on_write = free_at_step;
+    bev.on_event = [&](short) { free_at_step(); };
+    bufferevent_trigger_event(bev.get(), BEV_EVENT_CONNECTED, 0);
+    bufferevent_trigger_event(bev.get(), BEV_EVENT_TIMEOUT, 0);
+    bufferevent_trigger(bev.get(), EV_READ | EV_WRITE, 0);
+    EXPECT_EQ(bev.record, Record());
+    EXPECT_EQ(Loop(), 1);
+    Record whole = {"CONNECTED", "read", "write", "TIMEOUT"};
+    whole.resize(step + 1);
+    EXPECT_EQ(bev.record, whole);
+  }
+}
+
+TEST_P(BuffereventTest, FreedInATriggeredCallback) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.on_read = [&] { bev.Free(); };
+  bufferevent_trigger(bev.get(), EV_READ | EV_WRITE, 0);
+  EXPECT_EQ(bev.record, Record({"read"}));
+  Settle();
+}
+
+TEST_P(BuffereventTest, FreedWithCallbacksDueNoneRuns) {
+  TestBufferevent bev(base(), pair_[0], BEV_OPT_DEFER_CALLBACKS);
+  bufferevent_trigger(bev.get(), EV_READ | EV_WRITE, 0);
+  evbuffer* output = bufferevent_get_output(bev.get());
+  evbuffer_defer_callbacks(output, base());
+  int told = 0;
+  evbuffer_add_cb(
+      output,
+      [](evbuffer*, const evbuffer_cb_info*, void* arg) {
+        ++*static_cast<int*>(arg);
+      },
+      &told);
+  bev.Write("abc");
+  bev.Free();
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record());
+  EXPECT_EQ(told, 0);
+}
+
+TEST_P(BuffereventTest, TheLastReferenceClosesTheFdInTheNextTurn) {
+  int fd = dup(pair_[0]);
+  bufferevent* bev = bufferevent_socket_new(base(), fd, BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_incref(bev);
+  bufferevent_lock(bev);
+  bufferevent_free(bev);
+  EXPECT_EQ(bufferevent_decref(bev), 0);
+  Settle();
+  EXPECT_TRUE(IsOpen(fd));
+  bufferevent_unlock(bev);
+  EXPECT_TRUE(IsOpen(fd));
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_FALSE(IsOpen(fd));
+}
+
+TEST_P(BuffereventTest, FreeingTheBaseFinishesWhatWasFreed) {
+  int fd = dup(pair_[0]);
+  bufferevent* bev = bufferevent_socket_new(base(), fd, BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_write(bev, "abc", 3);
+  bufferevent_free(bev);
+  base_.reset();
+  EXPECT_FALSE(IsOpen(fd));
+}
+
+TEST_P(BuffereventTest, ABaseThatGoesFirstIsToldAndDoesNoHarm) {
+  static int warnings;
+  warnings = 0;
+  event_set_log_callback([](int, const char*) { ++warnings; });
+  int fd = dup(pair_[0]);
+  bufferevent* bev = bufferevent_socket_new(
+      base(), fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+  bufferevent_enable(bev, EV_READ);
+  bufferevent_write(bev, "abc", 3);
+  bufferevent_trigger(bev, EV_READ, 0);
+  base_.reset();
+  EXPECT_TRUE(IsOpen(fd));
+  bufferevent_free(bev);
+  EXPECT_FALSE(IsOpen(fd));
+  EXPECT_EQ(warnings, 1);
+  event_set_log_callback(nullptr);
+}
+
+TEST_P(BuffereventTest, NullArgumentsAreErrorsAndWarnings) {
+  static int warnings;
+  warnings = 0;
+  event_set_log_callback([](int, const char*) { ++warnings; });
+  size_t mark;
+  bufferevent_free(nullptr);
+  bufferevent_incref(nullptr);
+  bufferevent_setcb(nullptr, nullptr, nullptr, nullptr, nullptr);
+  bufferevent_trigger(nullptr, EV_READ, 0);
+  bufferevent_trigger_event(nullptr, BEV_EVENT_EOF, 0);
+  bufferevent_setwatermark(nullptr, EV_READ, 0, 0);
+  bufferevent_getcb(nullptr, nullptr, nullptr, nullptr, nullptr);
+  EXPECT_EQ(warnings, 7);
+  EXPECT_EQ(bufferevent_decref(nullptr), 0);
+  EXPECT_EQ(bufferevent_enable(nullptr, EV_READ), -1);
+  EXPECT_EQ(bufferevent_disable(nullptr, EV_READ), -1);
+  EXPECT_EQ(bufferevent_get_enabled(nullptr), 0);
+  EXPECT_EQ(bufferevent_set_timeouts(nullptr, nullptr, nullptr), -1);
+  EXPECT_EQ(bufferevent_flush(nullptr, EV_READ, BEV_NORMAL), -1);
+  EXPECT_EQ(bufferevent_get_input(nullptr), nullptr);
+  EXPECT_EQ(bufferevent_get_output(nullptr), nullptr);
+  EXPECT_EQ(bufferevent_write(nullptr, "a", 1), -1);
+  EXPECT_EQ(bufferevent_write_buffer(nullptr, nullptr), -1);
+  EXPECT_EQ(bufferevent_read(nullptr, &mark, 1), 0u);
+  EXPECT_EQ(bufferevent_read_buffer(nullptr, nullptr), -1);
+  EXPECT_EQ(bufferevent_get_base(nullptr), nullptr);
+  EXPECT_EQ(bufferevent_priority_set(nullptr, 0), -1);
+  EXPECT_EQ(bufferevent_get_priority(nullptr), -1);
+  EXPECT_EQ(bufferevent_setfd(nullptr, 1), -1);
+  EXPECT_EQ(bufferevent_getfd(nullptr), -1);
+  EXPECT_EQ(bufferevent_get_underlying(nullptr), nullptr);
+  EXPECT_EQ(bufferevent_getwatermark(nullptr, EV_READ, &mark, &mark), -1);
+  EXPECT_EQ(bufferevent_socket_connect(nullptr, nullptr, 0), -1);
+  EXPECT_EQ(bufferevent_socket_get_dns_error(nullptr), -1);
+  EXPECT_EQ(bufferevent_get_max_to_read(nullptr), -1);
+  EXPECT_EQ(bufferevent_get_max_to_write(nullptr), -1);
+  EXPECT_EQ(warnings, 30);
+
+  TestBufferevent bev(base(), pair_[0]);
+  EXPECT_EQ(bufferevent_base_set(nullptr, bev.get()), -1);
+  EXPECT_EQ(bufferevent_get_base(bev.get()), base());
+  EXPECT_EQ(bufferevent_socket_new(nullptr, -1, 0), nullptr);
+  event_set_log_callback(nullptr);
+}
+
+TEST_P(BuffereventTest, OptionsThatCannotBeHadAreRefused) {
+  static int warnings;
+  warnings = 0;
+  event_set_log_callback([](int, const char*) { ++warnings; });
+  EXPECT_EQ(bufferevent_socket_new(base(), -1, BEV_OPT_THREADSAFE), nullptr);
+  EXPECT_EQ(bufferevent_socket_new(base(), -1, BEV_OPT_UNLOCK_CALLBACKS),
+            nullptr);
+  EXPECT_EQ(warnings, 1);
+  event_set_log_callback(nullptr);
+}
+
+TEST_P(BuffereventTest, MovedToAnotherBaseItIsServedThere) {
+  Base other = NewBase(GetParam());
+  TestBufferevent bev(base(), pair_[0], BEV_OPT_DEFER_CALLBACKS);
+  EXPECT_EQ(bufferevent_base_set(other.get(), bev.get()), 0);
+  EXPECT_EQ(bufferevent_get_base(bev.get()), other.get());
+  bev.Enable(EV_READ);
+  bev.Write("abc");
+  pair_.Write(1, "xyz");
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record());
+  event_base_loop(other.get(), EVLOOP_NONBLOCK);
+  EXPECT_EQ(pair_.Read(1), "abc");
+  EXPECT_EQ(bev.Take(), "xyz");
+  // Output on its way holds it where it is.
+  bev.Write("more");
+  bufferevent_disable(bev.get(), EV_READ);
+  EXPECT_EQ(bufferevent_base_set(base(), bev.get()), -1);
+  bev.Free();
+  event_base_loop(other.get(), EVLOOP_NONBLOCK);
+}
+
+EVOKE_ON_EVERY_BACKEND(BuffereventTest);
+
+// --- Every allocation fails once ---------------------------------------------
+
+int g_allocations_left = -1;  // below zero: no limit
+long g_blocks = 0;
+
+void* LimitedMalloc(size_t size) {
+  if (g_allocations_left == 0) return nullptr;
+  if (g_allocations_left > 0) --g_allocations_left;
+  void* block = malloc(size);
+  if (block != nullptr) ++g_blocks;
+  return block;
+}
+
+void* LimitedRealloc(void* block, size_t size) {
+  if (block == nullptr) return LimitedMalloc(size);
+  if (g_allocations_left == 0) return nullptr;
+  if (g_allocations_left > 0) --g_allocations_left;
+  return realloc(block, size);
+}
+
+void CountedFree(void* block) {
+  if (block != nullptr) --g_blocks;
+  free(block);
+}
+
+// Makes a bufferevent, writes, reads, echoes and frees; whatever fails is left
+// out. Returns whether everything worked.
+bool Exercise() {
+  event_base* base = event_base_new();
+  if (base == nullptr) return false;
+  int fds[2];
+  EXPECT_EQ(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+  evutil_make_socket_nonblocking(fds[0]);
+  bool ok = false;
+  bufferevent* bev = bufferevent_socket_new(base, fds[0], 0);
+  if (bev != nullptr) {
+    timeval timeout = {10, 0};
+    ok = bufferevent_set_timeouts(bev, &timeout, &timeout) == 0;
+    ok &= bufferevent_enable(bev, EV_READ) == 0;
+    size_t before = evbuffer_get_length(bufferevent_get_output(bev));
+    if (bufferevent_write(bev, "abc", 3) < 0) {
+      EXPECT_EQ(evbuffer_get_length(bufferevent_get_output(bev)), before);
+      ok = false;
+    }
+    EXPECT_EQ(write(fds[1], "xyz", 3), 3);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    ok &= evbuffer_get_length(bufferevent_get_input(bev)) == 3;
+    ok &= bufferevent_write_buffer(bev, bufferevent_get_input(bev)) == 0;
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    char got[8];
+    ok &= recv(fds[1], got, sizeof(got), MSG_DONTWAIT) == 6;
+    bufferevent_free(bev);
+  }
+  event_base_free(base);
+  close(fds[0]);
+  close(fds[1]);
+  return ok;
+}
+
+TEST(BuffereventMemoryTest, AnyAllocationMayFail) {
+  event_set_mem_functions(LimitedMalloc, LimitedRealloc, CountedFree);
+  event_set_log_callback([](int, const char*) {});
+  bool worked = false;
+  int limit = 0;
+  for (; !worked; ++limit) {
+    ASSERT_LT(limit, 1000);
+    g_allocations_left = limit;
+    worked = Exercise();
+    g_allocations_left = -1;
+    libevent_global_shutdown();
+    EXPECT_EQ(g_blocks, 0) << "after " << limit << " allocations";
+  }
+  // There is something to fail: base, bufferevent, two buffers, a pool.
+  EXPECT_GT(limit, 5);
+  event_set_log_callback(nullptr);
+  event_set_mem_functions(nullptr, nullptr, nullptr);
+}
+
+}  // namespace
+}  // namespace evoke::testing
