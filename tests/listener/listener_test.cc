@@ -215,8 +215,10 @@ TEST_P(ListenerTest, DisabledInTheErrorCallbackItDoesNotTryAgain) {
 }
 
 TEST_P(ListenerTest, UnixDomainAddresses) {
-  std::string path = ::testing::TempDir() + "evoke_listener_" + GetParam() +
-                     std::to_string(getpid());
+  // Bazel's own directory is too long for a path of a socket.
+  char directory[] = "/tmp/evoke.XXXXXX";
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  std::string path = std::string(directory) + "/socket";
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   ASSERT_LT(path.size(), sizeof(address.sun_path));
@@ -239,6 +241,7 @@ TEST_P(ListenerTest, UnixDomainAddresses) {
   close(fd);
   evconnlistener_free(listener);
   unlink(path.c_str());
+  rmdir(directory);
 }
 
 TEST_P(ListenerTest, APortInUseGivesNullAndErrnoAndLeaksNothing) {
