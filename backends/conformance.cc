@@ -97,10 +97,10 @@ Verdict RunCase(const evoke_backend* backend, unsigned options,
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (has_ended && length > 0 && result[length - 1] == kEnd) {
-    result[length - 1] = '\0';
-    return length == 1 ? Verdict::kKept : Verdict::kBroken;
-  }
+  bool is_complete = has_ended && length > 0 && result[length - 1] == kEnd;
+  if (is_complete) result[length - 1] = '\0';
+  if (is_complete && length > 1) return Verdict::kBroken;
+  if (is_complete && status == 0) return Verdict::kKept;
   if (WIFEXITED(status) && WEXITSTATUS(status) == kCannotRunStatus) {
     return Verdict::kCannotRun;
   }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "backends/conformance/cases.h"
@@ -38,13 +39,20 @@ void NothingWatched(Bench& bench) {
                "with nothing watched, a wait of 2000 us ended too early");
 }
 
+// The shortest of ten: a busy machine may delay each of them.
 void ZeroOnlyLooks(Bench& bench) {
+  constexpr int64_t kMostUs = 20000;
   Pair pair = MakePair();
   bench.Watch(pair.ours, EV_READ);
-  int64_t start_us = MonotonicMicros();
-  for (int i = 0; i < 10; ++i) bench.Wait(0);
-  bench.Expect(ElapsedUs(start_us) < kLongUs / 10,
-               "ten waits of timeout 0 took longer than half a second");
+  int64_t shortest_us = INT64_MAX;
+  for (int i = 0; i < 10; ++i) {
+    int64_t start_us = MonotonicMicros();
+    bench.Wait(0);
+    shortest_us = std::min(shortest_us, ElapsedUs(start_us));
+  }
+  bench.Expect(shortest_us < kMostUs,
+               "of ten waits with a timeout of 0 the shortest took %lld us",
+               static_cast<long long>(shortest_us));
   WriteByte(pair.peer);
   bench.ExpectReady(pair.ours, EV_READ, "with a timeout of 0");
 }

@@ -50,6 +50,7 @@ void Close(void* state) {
 int Change(void* state, evutil_socket_t fd, short from, short to, int edge,
            void* /*per_fd*/) {
   Wrapped* self = static_cast<Wrapped*>(state);
+  std::lock_guard lock(self->mutex);
   int result = g_lies.change ? g_lies.change(self, fd, from, to, edge)
                              : SoundChange(self, fd, from, to, edge);
   if (result == 0) {
@@ -74,16 +75,19 @@ void HandOver(Wrapped* self, const std::vector<evoke_ready>& reports,
 
 int Wait(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
   Wrapped* self = static_cast<Wrapped*>(state);
+  std::unique_lock lock(self->mutex);
   if (!self->left_over.empty()) {
     HandOver(self, std::vector<evoke_ready>(self->left_over), sink);
     return 0;
   }
   self->changed_this_turn.clear();
+  int64_t sound_timeout_us =
+      g_lies.timeout ? g_lies.timeout(self, timeout_us) : timeout_us;
+  lock.unlock();
   evoke_ready_sink all = {nullptr, 0, 0, GrowVector};
   int64_t start_us = MonotonicMicros();
-  int result = g_lies.sound->wait(
-      self->inner,
-      g_lies.timeout ? g_lies.timeout(self, timeout_us) : timeout_us, &all);
+  int result = g_lies.sound->wait(self->inner, sound_timeout_us, &all);
+  lock.lock();
   std::vector<evoke_ready> reports(all.list, all.list + all.count);
   free(all.list);
   if (g_lies.reports) {
@@ -415,7 +419,7 @@ void AddBrokenWaits(std::vector<BrokenBackend>* list) {
   list->push_back({"NoWaitWithoutInterest", "a wait without interests", busy});
   list->push_back({"LooksLong", "a timeout of 0 only looks",
                    WithTimeout([](int64_t timeout_us) -> int64_t {
-                     return timeout_us == 0 ? 60000 : timeout_us;
+                     return timeout_us == 0 ? 30000 : timeout_us;
                    })});
   list->push_back({"RoundsDown", "a wait never ends before its timeout",
                    WithTimeout([](int64_t timeout_us) -> int64_t {

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace evoke::testing {
 // The state of a wrapper.
 struct Wrapped {
   void* inner = nullptr;
+  std::mutex mutex;  // for the rest, not held while `inner` waits
   std::map<int, short> interests;
   std::map<int, bool> first_edge;
   std::set<int> changed_this_turn;
