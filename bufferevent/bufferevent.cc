@@ -271,7 +271,6 @@ int bufferevent_base_set(event_base* base, bufferevent* bev) {
   if (bev->be_ops->set_base == nullptr) return -1;
   evoke::ChainPool* pool = evoke::PoolOf(base);
   if (pool == nullptr) return -1;
-  evoke::CancelDeferred(bev);
   bev->ev_base = base;
   int result = bev->be_ops->set_base(bev, base);
   evoke::BufferSetPool(bev->input, pool);

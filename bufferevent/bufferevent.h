@@ -92,6 +92,7 @@ struct BuffereventImpl {
   size_t max_single_write_bytes;
 
   event_callback deferred;
+  event_base* deferred_base;  // in whose queue it is, or was
   event_callback finalizer;
 };
 

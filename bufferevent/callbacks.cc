@@ -19,7 +19,9 @@ namespace evoke {
 namespace {
 
 void Schedule(bufferevent* bev) {
-  DeferredSchedule(BaseOf(bev), &ImplOf(bev)->deferred);
+  BuffereventImpl* impl = ImplOf(bev);
+  event_base* base = BaseOf(bev);
+  if (DeferredSchedule(base, &impl->deferred)) impl->deferred_base = base;
 }
 
 // A callback that is not set leaves what is due as it is: setting one later
@@ -66,7 +68,7 @@ void CallbacksInit(BuffereventImpl* impl, uint8_t priority) {
 
 void CancelDeferred(bufferevent* bev) {
   BuffereventImpl* impl = ImplOf(bev);
-  DeferredCancel(BaseOf(bev), &impl->deferred);
+  DeferredCancel(impl->deferred_base, &impl->deferred);
   impl->read_due = impl->write_due = false;
   impl->events_due = 0;
 }

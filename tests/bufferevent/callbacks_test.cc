@@ -117,6 +117,24 @@ TEST_P(CallbacksTest, DeferredOnesDoNotStarveTheKernel) {
   EXPECT_TRUE(stopped);
 }
 
+TEST_P(CallbacksTest, WhatIsDueStaysInItsQueueWhenTheBaseChanges) {
+  Base other = NewBase(GetParam());
+  TestBufferevent bev(base(), -1, BEV_OPT_DEFER_CALLBACKS);
+  bufferevent_trigger(bev.get(), EV_READ, 0);
+  EXPECT_EQ(bufferevent_base_set(other.get(), bev.get()), 0);
+  event_base_loop(other.get(), EVLOOP_NONBLOCK);
+  EXPECT_EQ(bev.record, Record());
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record({"read"}));
+  // Due in one base, freed in another.
+  bufferevent_trigger(bev.get(), EV_READ, 0);
+  EXPECT_EQ(bufferevent_base_set(base(), bev.get()), 0);
+  bev.Free();
+  EXPECT_EQ(event_base_loop(other.get(), EVLOOP_NONBLOCK), 1);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(bev.record, Record({"read"}));
+}
+
 EVOKE_ON_EVERY_BACKEND(CallbacksTest);
 
 }  // namespace
