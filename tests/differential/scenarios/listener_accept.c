@@ -505,3 +505,128 @@ SCENARIO(listener_options_for_threads,
   rec("no fd leaked %d", lowest_free_fd() == before);
   event_base_free(base);
 }
+
+SCENARIO(listener_flags_of_unix_sockets,
+         "behaviour 56: options that a Unix-domain socket may not have") {
+  static const unsigned kFlags[] = {
+      LEV_OPT_REUSEABLE, LEV_OPT_REUSEABLE_PORT, LEV_OPT_DEFERRED_ACCEPT,
+      LEV_OPT_BIND_IPV6ONLY, LEV_OPT_CLOSE_ON_EXEC};
+  struct event_base *base = new_base();
+  struct hosts hosts = {0, 0, 0, 0};
+  struct sockaddr_un addr;
+  int before = lowest_free_fd();
+  size_t i;
+  memset(&addr, 0, sizeof addr);
+  addr.sun_family = AF_UNIX;
+  for (i = 0; i < sizeof kFlags / sizeof *kFlags; i++) {
+    struct evconnlistener *listener;
+    int error;
+    errno = 0;
+    listener = evconnlistener_new_bind(
+        base, on_accept, &hosts, kFlags[i] | LEV_OPT_CLOSE_ON_FREE, -1,
+        (struct sockaddr *)&addr, (int)sizeof(sa_family_t));
+    error = errno;
+    if (listener != NULL) {
+      rec("%x: listener", kFlags[i]);
+      evconnlistener_free(listener);
+    } else {
+      rec("%x: NULL, %s", kFlags[i], errno_name(error));
+    }
+    rec("no fd leaked %d", lowest_free_fd() == before);
+  }
+  event_base_free(base);
+}
+
+SCENARIO(listener_without_address,
+         "behaviour 56: new_bind without an address") {
+  struct event_base *base = new_base();
+  struct hosts hosts = {0, 0, 0, 0};
+  struct evconnlistener *listener;
+  int error;
+  errno = 0;
+  listener = evconnlistener_new_bind(base, on_accept, &hosts,
+                                     LEV_OPT_CLOSE_ON_FREE, -1, NULL, 0);
+  error = errno;
+  rec("%s, %s", listener ? "listener" : "NULL", errno_name(error));
+  if (listener != NULL) evconnlistener_free(listener);
+  event_base_free(base);
+}
+
+SCENARIO(listener_ipv6_accept,
+         "behaviour 54: an IPv6 client's address is handed over whole") {
+  struct event_base *base = new_base();
+  struct hosts hosts = {0, 0, 0, 0};
+  struct sockaddr_in6 addr;
+  socklen_t length = sizeof addr;
+  struct evconnlistener *listener;
+  memset(&addr, 0, sizeof addr);
+  addr.sin6_family = AF_INET6;
+  addr.sin6_addr = in6addr_loopback;
+  listener =
+      evconnlistener_new_bind(base, on_accept, &hosts, LEV_OPT_CLOSE_ON_FREE,
+                              -1, (struct sockaddr *)&addr, sizeof addr);
+  // Not every machine has IPv6.
+  rec("%s", listener ? "listener" : "NULL");
+  if (listener != NULL) {
+    int client = socket(AF_INET6, SOCK_STREAM, 0);
+    getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&addr,
+                &length);
+    rec("connect %d", connect(client, (struct sockaddr *)&addr, length));
+    await_accepts(base, &hosts, 1);
+    evconnlistener_free(listener);
+    close(client);
+  }
+  event_base_free(base);
+}
+
+// Echoes over a bufferevent made in the accept callback.
+static void echo_read(struct bufferevent *bev, void *arg) {
+  (void)arg;
+  bufferevent_write_buffer(bev, bufferevent_get_input(bev));
+}
+
+static void echo_event(struct bufferevent *bev, short what, void *arg) {
+  (void)what;
+  ((struct hosts *)arg)->errors++;
+  bufferevent_free(bev);
+}
+
+static void echo_accept(struct evconnlistener *listener, evutil_socket_t fd,
+                        struct sockaddr *addr, int length, void *arg) {
+  struct bufferevent *bev = bufferevent_socket_new(
+      evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
+  (void)addr;
+  (void)length;
+  ((struct hosts *)arg)->accepted++;
+  bufferevent_setcb(bev, echo_read, NULL, echo_event, arg);
+  bufferevent_enable(bev, EV_READ);
+}
+
+SCENARIO(listener_echo_server,
+         "behaviour 54: a listener whose connections become bufferevents "
+         "serves several clients to their end") {
+  struct event_base *base = new_base();
+  struct hosts hosts = {0, 0, 0, 0};
+  struct sockaddr_in addr;
+  struct evconnlistener *listener = listen_loopback(
+      base, echo_accept, &hosts, LEV_OPT_CLOSE_ON_FREE, -1, &addr);
+  int clients[5];
+  char out[32];
+  int i;
+  for (i = 0; i < 5; i++) {
+    clients[i] = tcp_client(&addr);
+    snprintf(out, sizeof out, "client %d", i);
+    if (send(clients[i], out, strlen(out), MSG_NOSIGNAL) < 0) rec("not sent");
+    shutdown(clients[i], SHUT_WR);
+  }
+  // The end of file frees a connection, and with it what was not sent yet.
+  run_until(base, &hosts.errors, 5);
+  rec("%d accepted, %d ended", hosts.accepted, hosts.errors);
+  glance(base, 3);
+  for (i = 0; i < 5; i++) {
+    rec("client %s", await_closed(base, clients[i]));
+    close(clients[i]);
+  }
+  evconnlistener_free(listener);
+  event_base_free(base);
+}
