@@ -10,10 +10,7 @@
 
 namespace evoke {
 
-void BufferIncref(evbuffer* buffer) { ++buffer->refs; }
-
-void BufferDecref(evbuffer* buffer) {
-  if (--buffer->refs > 0) return;
+void BufferDestroy(evbuffer* buffer) {
   // Cleanups run inside; one that uses the buffer must not end it twice.
   buffer->refs = 1;
   RemoveAllCallbacks(buffer);

@@ -78,10 +78,10 @@ namespace evoke {
 // and the start of its output against the user, once, and works on them through
 // here.
 
-// Reads what `fd` has, at most `limit_bytes`, with one readv(2) into room that
-// is sized by what this buffer lately received, with a spill behind it that
-// holds the rest of a burst. Only memory that was filled stays with the buffer.
-// Works on every kind of fd. Takes no more than about 128 KiB in one call.
+// Reads what `fd` has, at most `limit_bytes`, with one read(2) or readv(2) into
+// room that is sized by what this buffer lately received: 16 KiB to 128 KiB, of
+// which only what was filled stays with the buffer. What does not fit is left
+// for the next call, which offers more. Works on every kind of fd.
 //
 // Returns the bytes read, 0 at the end of the file (and when `limit_bytes` is
 // 0, without a system call), -1 with errno set otherwise: EAGAIN, EINTR and
@@ -103,8 +103,11 @@ ssize_t BufferWriteFd(evbuffer* buffer, int fd, size_t limit_bytes);
 
 // References. evbuffer_new() gives one, which evbuffer_free() takes back; the
 // bytes, callbacks and references into foreign memory go with the last one.
-void BufferIncref(evbuffer* buffer);
-void BufferDecref(evbuffer* buffer);
+void BufferDestroy(evbuffer* buffer);  // for BufferDecref() alone
+inline void BufferIncref(evbuffer* buffer) { ++buffer->refs; }
+inline void BufferDecref(evbuffer* buffer) {
+  if (--buffer->refs == 0) BufferDestroy(buffer);
+}
 
 // The owner's callback: one for each buffer, without an allocation, told at
 // once even where the user's are deferred, after the user's, and not in the

@@ -6,9 +6,11 @@
 //
 //     [room of the last chain] [fresh room] [spill: 64 KiB]
 //
-// where the fresh room is sized by what this buffer lately received. Most reads
-// end in the room; the spill then goes back untouched to the pool. A burst runs
-// over into the spill, and the next read offers more room.
+// where the fresh room is sized by what this buffer lately received: at least
+// 16 KiB, since a chain that got little is copied to one of its size and goes
+// straight back to the pool. The spill is offered to a buffer that is new or
+// receives much; a single piece of memory is cheaper to read into, by a
+// twentieth of the whole system call, and serves the others.
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -28,9 +30,11 @@ namespace evoke {
 
 namespace {
 
-constexpr uint32_t kFirstHintBytes = 1024;
 constexpr uint32_t kMaxHintBytes = kMaxPooledChainBytes;
+constexpr size_t kLeastRoomBytes = 16 * 1024;
 constexpr size_t kSpillBytes = kMaxPooledChainBytes;
+// From here on twice the hint is more than one chain.
+constexpr uint32_t kSpillHintBytes = kMaxPooledChainBytes / 2;
 // What one evbuffer_read() without a limit takes at most.
 constexpr size_t kReadAllBytes = size_t{1} << 20;
 constexpr size_t kMaxReadBytes = INT_MAX;
@@ -129,14 +133,20 @@ ssize_t ReadOnce(evbuffer* buffer, int fd, size_t wanted_bytes,
   return n;
 }
 
-uint32_t Hint(const evbuffer* buffer) {
-  return buffer->read_hint_bytes != 0 ? buffer->read_hint_bytes
-                                      : kFirstHintBytes;
+// Room for twice what was lately received.
+size_t FreshRoomBytes(const evbuffer* buffer) {
+  size_t twice_bytes = size_t{2} * buffer->read_hint_bytes;
+  return std::clamp(twice_bytes, kLeastRoomBytes, kMaxPooledChainBytes);
+}
+
+size_t SpillBytes(const evbuffer* buffer) {
+  uint32_t hint_bytes = buffer->read_hint_bytes;
+  return hint_bytes == 0 || hint_bytes > kSpillHintBytes ? kSpillBytes : 0;
 }
 
 // Up at once, down slowly.
 void AdaptHint(evbuffer* buffer, size_t read_bytes) {
-  uint32_t hint_bytes = Hint(buffer);
+  uint32_t hint_bytes = buffer->read_hint_bytes;
   auto bytes =
       static_cast<uint32_t>(std::min<size_t>(read_bytes, kMaxHintBytes));
   buffer->read_hint_bytes =
@@ -147,9 +157,8 @@ void AdaptHint(evbuffer* buffer, size_t read_bytes) {
 // read a file with this; so when all the room was filled the kernel is asked
 // how much more there is, which also never blocks.
 ssize_t ReadAll(evbuffer* buffer, int fd, size_t limit_bytes) {
-  constexpr size_t kLeastBytes = 4096;
   size_t total_bytes = 0;
-  size_t wanted_bytes = std::max<size_t>(Hint(buffer), kLeastBytes);
+  size_t wanted_bytes = FreshRoomBytes(buffer);
   for (;;) {
     size_t offered_bytes;
     ssize_t n = ReadOnce(buffer, fd, wanted_bytes, 0, limit_bytes - total_bytes,
@@ -218,8 +227,8 @@ ssize_t BufferReadFd(evbuffer* buffer, int fd, size_t limit_bytes) {
   if (limit_bytes == 0) return 0;
   BufferGuard guard(buffer);
   size_t offered_bytes;
-  ssize_t n = ReadOnce(buffer, fd, Hint(buffer), kSpillBytes, limit_bytes,
-                       &offered_bytes);
+  ssize_t n = ReadOnce(buffer, fd, FreshRoomBytes(buffer), SpillBytes(buffer),
+                       limit_bytes, &offered_bytes);
   if (n > 0) {
     AdaptHint(buffer, n);
     BufferChanged(buffer);

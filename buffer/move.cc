@@ -43,9 +43,13 @@ void MoveAllToStart(evbuffer* out, evbuffer* in) {
   FreeChains(in, spare);
 }
 
-// A chain of its own for the first `bytes` of `chain`.
+// A chain of its own for the first `bytes` of `chain`. They stay in their file
+// only if they are to be sent from there.
 Chain* CopyStart(evbuffer* out, Chain* chain, size_t bytes) {
-  if (chain->kind == ChainKind::kFile) return ChainSplitFile(chain, bytes);
+  if (chain->kind == ChainKind::kFile &&
+      ((out->flags & EVBUFFER_FLAG_DRAINS_TO_FD) || !ChainLoad(chain))) {
+    return ChainSplitFile(chain, bytes);
+  }
   Chain* copy = ChainNew(out->pool, bytes);
   if (copy == nullptr) return nullptr;
   memcpy(copy->memory, chain->bytes(), bytes);
