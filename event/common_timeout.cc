@@ -26,6 +26,7 @@ struct CommonTimeouts::CommonQueue {
   event placeholder = {};
   timeval duration = {};  // with the mark
   Queue<event, LinkOf> events;
+  CommonQueue* next_aside = nullptr;
 };
 
 CommonTimeouts::~CommonTimeouts() {
@@ -112,6 +113,27 @@ void CommonTimeouts::Remove(event* ev, TimerHeap* heap) {
 event* CommonTimeouts::FirstBehind(const event* top) const {
   if (top->ev_base != nullptr) return nullptr;
   return QueueOf(top->ev_timeout).events.front();
+}
+
+void CommonTimeouts::SetAside(event* top, TimerHeap* heap) {
+  CommonQueue* queue = &QueueOf(top->ev_timeout);
+  heap->Remove(top);
+  queue->next_aside = nullptr;
+  if (aside_first_ == nullptr) {
+    aside_first_ = queue;
+  } else {
+    aside_last_->next_aside = queue;
+  }
+  aside_last_ = queue;
+}
+
+event* CommonTimeouts::TakeAside(TimerHeap* heap) {
+  CommonQueue* queue = aside_first_;
+  if (queue == nullptr) return nullptr;
+  aside_first_ = queue->next_aside;
+  // Its place in the heap was free since SetAside.
+  heap->Insert(&queue->placeholder);
+  return &queue->placeholder;
 }
 
 event* CommonTimeouts::NextBehind(const event* ev) {

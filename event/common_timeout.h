@@ -47,6 +47,14 @@ class CommonTimeouts {
   // event of that queue, due when the placeholder is. Else nullptr.
   event* FirstBehind(const event* top) const;
 
+  // Queues that are due wait aside until the other timers of the turn are
+  // active: libevent activates their events behind those, whatever the
+  // deadlines. SetAside takes the queue of the placeholder `top` out of `heap`;
+  // TakeAside puts the first of them back and returns its placeholder, or
+  // nullptr when there is none.
+  void SetAside(event* top, TimerHeap* heap);
+  event* TakeAside(TimerHeap* heap);
+
   // The one that is due after `ev` in its queue, or nullptr.
   static event* NextBehind(const event* ev);
 
@@ -56,6 +64,8 @@ class CommonTimeouts {
 
   CommonQueue* queues_[kMaxCommonTimeouts] = {};
   int count_ = 0;
+  CommonQueue* aside_first_ = nullptr;
+  CommonQueue* aside_last_ = nullptr;
 };
 
 }  // namespace evoke

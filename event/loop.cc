@@ -31,6 +31,7 @@ int64_t WaitLimit(event_base* base, int flags, bool flushed);
 bool WaitForReady(event_base* base, int64_t timeout_us);
 void StartBatch(event_base* base);
 void ActivateExpired(event_base* base);
+void ActivateTimer(event* ev);
 int RunActive(event_base* base);
 int RunQueue(event_base* base, int priority, int max_callbacks,
              int64_t deadline_us);
@@ -45,6 +46,7 @@ TurnResult RunTurn(event_base* base, int flags) {
 
   // 2. Send what was written during the last turn.
   bool flushed = base->flush.RunAll();
+  if (ShouldStop(base)) return kStopped;
 
   // 3. How long may the kernel let us sleep?
   int64_t timeout_us = WaitLimit(base, flags, flushed);
@@ -121,17 +123,32 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
 // The clock itself is read when somebody first asks: never, where no timer is.
 void StartBatch(event_base* base) { base->cache_time = true; }
 
+// In the order of their deadlines; those of common timeouts come last.
 void ActivateExpired(event_base* base) {
   event* next = base->timers.Top();
   if (next == nullptr) return;
   int64_t now_us = base->Now();
+  CommonTimeouts& common = base->common_timeouts;
   while (next != nullptr && DeadlineOf(*next) <= now_us) {
-    event* ev = base->common_timeouts.FirstBehind(next);
-    if (ev == nullptr) ev = next;
-    DeleteFiredEvent(ev);
-    ActivateEvent(ev, EV_TIMEOUT, 1);
+    if (common.FirstBehind(next) != nullptr) {
+      common.SetAside(next, &base->timers);
+    } else {
+      ActivateTimer(next);
+    }
     next = base->timers.Top();
   }
+  while (event* queue = common.TakeAside(&base->timers)) {
+    event* ev = common.FirstBehind(queue);
+    while (ev != nullptr && DeadlineOf(*ev) <= now_us) {
+      ActivateTimer(ev);
+      ev = common.FirstBehind(queue);
+    }
+  }
+}
+
+void ActivateTimer(event* ev) {
+  DeleteFiredEvent(ev);
+  ActivateEvent(ev, EV_TIMEOUT, 1);
 }
 
 // Runs the most urgent queue in which the program has a callback, and those
