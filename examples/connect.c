@@ -24,7 +24,7 @@ static void on_read(struct bufferevent *bev, void *arg) {
   while ((line = evbuffer_readln(input, &length, EVBUFFER_EOL_LF)) != NULL) {
     printf("%s\n", line);
     free(line);
-    event_base_loopexit(bufferevent_get_base(bev), NULL);
+    event_base_loopbreak(bufferevent_get_base(bev));
   }
 }
 
@@ -40,7 +40,7 @@ static void on_event(struct bufferevent *bev, short what, void *failed) {
   } else {
     fprintf(stderr, "%s\n", what & BEV_EVENT_EOF ? "closed" : "timed out");
   }
-  event_base_loopexit(bufferevent_get_base(bev), NULL);
+  event_base_loopbreak(bufferevent_get_base(bev));
 }
 
 int main(int argc, char **argv) {
@@ -52,17 +52,20 @@ int main(int argc, char **argv) {
   if (base == NULL) return 1;
 
   bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-  if (bev == NULL) return 1;
+  if (bev == NULL) {
+    event_base_free(base);
+    return 1;
+  }
   bufferevent_setcb(bev, on_read, NULL, on_event, &failed);
-  bufferevent_set_timeouts(bev, &patience, NULL);
-  bufferevent_enable(bev, EV_READ | EV_WRITE);
-  bufferevent_write(bev, greeting, strlen(greeting));
-  if (bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "127.0.0.1",
+  if (bufferevent_set_timeouts(bev, &patience, NULL) < 0 ||
+      bufferevent_enable(bev, EV_READ | EV_WRITE) < 0 ||
+      bufferevent_write(bev, greeting, strlen(greeting)) < 0 ||
+      bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "127.0.0.1",
                                           options.port) < 0) {
     perror("cannot connect");
     failed = 1;
-  } else {
-    event_base_dispatch(base);
+  } else if (!failed && event_base_dispatch(base) < 0) {
+    failed = 1;
   }
 
   bufferevent_free(bev);

@@ -4,8 +4,7 @@
 // world of hello_world.c running on it.
 //
 //   custom_backend [--port N] [--verbose]    the service
-//   custom_backend --check                   does the backend keep its
-//   promises?
+//   custom_backend --check                   does it keep its promises?
 //
 // pselect takes its timeout in nanoseconds, and libc's fd_set ends at 1,024
 // descriptors: a change beyond that is refused, and event_add() fails.
@@ -14,18 +13,16 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <evoke/backend.h>
-#include <stdio.h>
 #include <sys/select.h>
 
 #include <algorithm>
-#include <new>
+#include <memory>
 
 #include "examples/options.h"
 
 namespace {
 
-// --- The backend: what is watched, and a function for each entry
-// --------------
+// --- The backend: what is watched, and a function for each entry -----------
 
 struct Watched {
   fd_set readers = {};
@@ -55,9 +52,8 @@ int Change(void* state, evutil_socket_t fd, short /*old_interest*/,
 }
 
 int Wait(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
-  constexpr int64_t kDayUs = INT64_C(86400000000);
   Watched ready = *static_cast<Watched*>(state);  // pselect overwrites it
-  timeout_us = std::min(timeout_us, kDayUs);
+  timeout_us = std::min(timeout_us, INT64_C(86400000000));  // a day
   timespec timeout = {timeout_us / 1000000, timeout_us % 1000000 * 1000};
   if (pselect(ready.end, &ready.readers, &ready.writers, nullptr,
               timeout_us < 0 ? nullptr : &timeout, nullptr) < 0) {
@@ -92,8 +88,13 @@ constexpr evoke_backend kPselect = {
     .forked = Forked,
 };
 
-// --- The service
-// ---------------------------------------------------------------
+// --- The service -------------------------------------------------------------
+
+struct Free {
+  void operator()(event_base* base) const { event_base_free(base); }
+  void operator()(event* ev) const { event_free(ev); }
+  void operator()(evconnlistener* l) const { evconnlistener_free(l); }
+};
 
 void OnRead(bufferevent* bev, void* /*arg*/) {
   char line[1024 + 1];
@@ -116,7 +117,7 @@ void OnAccept(evconnlistener* listener, evutil_socket_t fd, sockaddr* /*peer*/,
     return;
   }
   bufferevent_setcb(bev, OnRead, nullptr, OnEvent, nullptr);
-  bufferevent_enable(bev, EV_READ | EV_WRITE);
+  if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0) bufferevent_free(bev);
 }
 
 }  // namespace
@@ -128,22 +129,21 @@ int main(int argc, char** argv) {
   options options = parse_options(argc, argv, 9988);
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   if (evoke_backend_register(&kPselect, EVOKE_BACKEND_BEFORE) < 0) return 1;
-  event_base* base = base_for_method(options.method);
+  std::unique_ptr<event_base, Free> base(base_for_method(options.method));
   if (base == nullptr) return 1;
-  fprintf(stderr, "backend: %s\n", event_base_get_method(base));
+  fprintf(stderr, "backend: %s\n", event_base_get_method(base.get()));
 
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(options.port));
-  evconnlistener* listener = evconnlistener_new_bind(
-      base, OnAccept, nullptr, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 250,
-      reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  if (listener == nullptr) {
+  std::unique_ptr<evconnlistener, Free> listener(evconnlistener_new_bind(
+      base.get(), OnAccept, nullptr, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE,
+      250, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+  std::unique_ptr<event, Free> on_sigterm(stop_on_sigterm(base.get()));
+  if (listener == nullptr || on_sigterm == nullptr) {
     perror("cannot listen");
     return 1;
   }
-  if (options.verbose) print_port(evconnlistener_get_fd(listener));
-  event_base_dispatch(base);
-  evconnlistener_free(listener);
-  event_base_free(base);
+  if (options.verbose) print_port(evconnlistener_get_fd(listener.get()));
+  return event_base_dispatch(base.get()) < 0 ? 1 : 0;
 }

@@ -12,7 +12,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <signal.h>
 
 #include "examples/options.h"
 
@@ -21,15 +20,16 @@ enum { OUTPUT_LIMIT_BYTES = 1 << 20 };
 static void on_read(struct bufferevent *bev, void *arg) {
   struct evbuffer *output = bufferevent_get_output(bev);
   (void)arg;
-  evbuffer_add_buffer(output, bufferevent_get_input(bev));
-  if (evbuffer_get_length(output) > OUTPUT_LIMIT_BYTES) {
+  if (evbuffer_add_buffer(output, bufferevent_get_input(bev)) < 0) {
+    bufferevent_free(bev);
+  } else if (evbuffer_get_length(output) > OUTPUT_LIMIT_BYTES) {
     bufferevent_disable(bev, EV_READ);
   }
 }
 
 static void on_written(struct bufferevent *bev, void *arg) {
   (void)arg; /* the output is empty: whoever was held back may go on */
-  bufferevent_enable(bev, EV_READ);
+  if (bufferevent_enable(bev, EV_READ) < 0) bufferevent_free(bev);
 }
 
 /* The last answers are still to be sent when the client has closed its end. */
@@ -59,13 +59,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
   }
   if (*(int *)verbose) print_peer("accepted", peer);
   bufferevent_setcb(bev, on_read, on_written, on_event, NULL);
-  bufferevent_enable(bev, EV_READ | EV_WRITE);
-}
-
-static void on_signal(evutil_socket_t sig, short what, void *base) {
-  (void)sig;
-  (void)what;
-  event_base_loopbreak((struct event_base *)base);
+  if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0) bufferevent_free(bev);
 }
 
 int main(int argc, char **argv) {
@@ -74,6 +68,7 @@ int main(int argc, char **argv) {
   struct evconnlistener *listener;
   struct event *on_sigterm;
   struct sockaddr_in address;
+  int failed = 1;
   if (base == NULL) return 1;
 
   memset(&address, 0, sizeof(address));
@@ -88,14 +83,14 @@ int main(int argc, char **argv) {
     event_base_free(base);
     return 1;
   }
-  on_sigterm = evsignal_new(base, SIGTERM, on_signal, base);
-  if (on_sigterm != NULL) event_add(on_sigterm, NULL);
-  if (options.verbose) print_port(evconnlistener_get_fd(listener));
+  on_sigterm = stop_on_sigterm(base);
+  if (on_sigterm != NULL) {
+    if (options.verbose) print_port(evconnlistener_get_fd(listener));
+    failed = event_base_dispatch(base) < 0;
+    event_free(on_sigterm);
+  }
 
-  event_base_dispatch(base);
-
-  if (on_sigterm != NULL) event_free(on_sigterm);
   evconnlistener_free(listener);
   event_base_free(base);
-  return 0;
+  return failed;
 }

@@ -53,7 +53,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
   }
   if (verbose) print_peer("accepted", peer);
   bufferevent_setcb(bev, on_read, NULL, on_event, NULL);
-  bufferevent_enable(bev, EV_READ | EV_WRITE);
+  if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0) bufferevent_free(bev);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *base) {
@@ -68,6 +68,7 @@ int main(int argc, char **argv) {
   struct evconnlistener *listener;
   struct event *on_sigint, *on_sigterm;
   struct sockaddr_in address;
+  int failed;
 
   verbose = options.verbose;
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* a line at a time, also to a file */
@@ -86,19 +87,22 @@ int main(int argc, char **argv) {
     event_base_free(base);
     return 1;
   }
-  evconnlistener_enable(listener);
 
   on_sigint = evsignal_new(base, SIGINT, on_signal, base);
   on_sigterm = evsignal_new(base, SIGTERM, on_signal, base);
-  if (on_sigint != NULL) event_add(on_sigint, NULL);
-  if (on_sigterm != NULL) event_add(on_sigterm, NULL);
-  if (verbose) print_port(evconnlistener_get_fd(listener));
-
-  event_base_dispatch(base);
+  if (evconnlistener_enable(listener) < 0 || on_sigint == NULL ||
+      on_sigterm == NULL || event_add(on_sigint, NULL) < 0 ||
+      event_add(on_sigterm, NULL) < 0) {
+    fprintf(stderr, "out of memory\n");
+    failed = 1;
+  } else {
+    if (verbose) print_port(evconnlistener_get_fd(listener));
+    failed = event_base_dispatch(base) < 0;
+  }
 
   if (on_sigint != NULL) event_free(on_sigint);
   if (on_sigterm != NULL) event_free(on_sigterm);
   evconnlistener_free(listener);
   event_base_free(base);
-  return 0;
+  return failed;
 }

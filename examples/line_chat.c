@@ -11,7 +11,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <signal.h>
 
 #include "examples/options.h"
 
@@ -82,14 +81,11 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
   if (clients != NULL) clients->link = &client->next;
   clients = client;
   bufferevent_setcb(bev, on_read, NULL, on_event, client);
-  bufferevent_enable(bev, EV_READ | EV_WRITE);
+  if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0) {
+    leave(client);
+    return;
+  }
   tell_others(client, "joined");
-}
-
-static void on_signal(evutil_socket_t sig, short what, void *base) {
-  (void)sig;
-  (void)what;
-  event_base_loopbreak((struct event_base *)base);
 }
 
 int main(int argc, char **argv) {
@@ -98,6 +94,7 @@ int main(int argc, char **argv) {
   struct evconnlistener *listener;
   struct event *on_sigterm;
   struct sockaddr_in address;
+  int failed = 1;
   if (base == NULL) return 1;
 
   memset(&address, 0, sizeof(address));
@@ -108,17 +105,18 @@ int main(int argc, char **argv) {
       (struct sockaddr *)&address, sizeof(address));
   if (listener == NULL) {
     perror("cannot listen");
+    event_base_free(base);
     return 1;
   }
-  on_sigterm = evsignal_new(base, SIGTERM, on_signal, base);
-  if (on_sigterm != NULL) event_add(on_sigterm, NULL);
-  if (options.verbose) print_port(evconnlistener_get_fd(listener));
-
-  event_base_dispatch(base);
+  on_sigterm = stop_on_sigterm(base);
+  if (on_sigterm != NULL) {
+    if (options.verbose) print_port(evconnlistener_get_fd(listener));
+    failed = event_base_dispatch(base) < 0;
+    event_free(on_sigterm);
+  }
 
   while (clients != NULL) leave(clients);
-  if (on_sigterm != NULL) event_free(on_sigterm);
   evconnlistener_free(listener);
   event_base_free(base);
-  return 0;
+  return failed;
 }

@@ -2,7 +2,7 @@
 /*
  * What the examples share, so that each of them shows its idea alone: the three
  * options --port, --method and --verbose, a base on the backend that was asked
- * for, and a word about sockets. Plain C, and C++ too.
+ * for, a word about sockets, and an end. Plain C, and C++ too.
  */
 #ifndef EVOKE_EXAMPLES_OPTIONS_H_
 #define EVOKE_EXAMPLES_OPTIONS_H_
@@ -11,6 +11,7 @@
 #include <event2/util.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,24 @@ static inline struct event_base *base_for_method(const char *method) {
   }
   if (config != NULL) event_config_free(config);
   return base;
+}
+
+static inline void stop_loop(evutil_socket_t sig, short what, void *base) {
+  (void)sig;
+  (void)what;
+  event_base_loopbreak((struct event_base *)base);
+}
+
+/*
+ * Lets SIGTERM end the loop of `base`. Returns the event, to be given to
+ * event_free(); says why and returns NULL when that cannot be had.
+ */
+static inline struct event *stop_on_sigterm(struct event_base *base) {
+  struct event *stop = evsignal_new(base, SIGTERM, stop_loop, base);
+  if (stop != NULL && event_add(stop, NULL) == 0) return stop;
+  fprintf(stderr, "cannot handle signals\n");
+  if (stop != NULL) event_free(stop);
+  return NULL;
 }
 
 /* Tells on stderr which port a listening socket got. */

@@ -43,6 +43,7 @@ int main(int argc, char **argv) {
   struct options options = parse_options(argc, argv, 0);
   struct event_base *base = base_for_method(options.method);
   struct state state = {NULL, NULL, 0};
+  int failed = 0;
   if (base == NULL) return 1;
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 
@@ -52,13 +53,14 @@ int main(int argc, char **argv) {
       event_add(state.on_sigint, NULL) < 0 ||
       event_add(state.on_sigterm, NULL) < 0) {
     fprintf(stderr, "cannot handle signals\n");
-    return 1;
+    failed = 1;
+  } else {
+    printf("ready\n");
+    failed = event_base_dispatch(base) < 0;
   }
-  printf("ready\n");
-  event_base_dispatch(base);
 
-  event_free(state.on_sigint);
-  event_free(state.on_sigterm);
+  if (state.on_sigint != NULL) event_free(state.on_sigint);
+  if (state.on_sigterm != NULL) event_free(state.on_sigterm);
   event_base_free(base);
-  return 0;
+  return failed;
 }

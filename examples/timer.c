@@ -21,7 +21,7 @@ static void on_end(evutil_socket_t fd, short what, void *base) {
   (void)fd;
   (void)what;
   printf("time is over\n");
-  event_base_loopexit((struct event_base *)base, NULL);
+  event_base_loopbreak((struct event_base *)base);
 }
 
 int main(int argc, char **argv) {
@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
   struct event_base *base = base_for_method(options.method);
   const struct timeval tick = {0, 100 * 1000}; /* seconds, microseconds */
   const struct timeval end = {0, 550 * 1000};
-  int count = 0;
+  int count = 0, failed = 0;
   struct event *ticker, *timer;
   if (base == NULL) return 1;
 
@@ -38,13 +38,14 @@ int main(int argc, char **argv) {
   if (ticker == NULL || timer == NULL || event_add(ticker, &tick) < 0 ||
       event_add(timer, &end) < 0) {
     fprintf(stderr, "out of memory\n");
-    return 1;
+    failed = 1;
+  } else {
+    failed = event_base_dispatch(base) < 0;
+    printf("%d ticks\n", count);
   }
-  event_base_dispatch(base);
-  printf("%d ticks\n", count);
 
-  event_free(ticker);
-  event_free(timer);
+  if (ticker != NULL) event_free(ticker);
+  if (timer != NULL) event_free(timer);
   event_base_free(base);
-  return 0;
+  return failed;
 }

@@ -214,7 +214,15 @@ evconnlistener* evconnlistener_new(event_base* base, evconnlistener_cb callback,
   event_assign(&listener->readable, base, fd, EV_READ | EV_PERSIST,
                evoke::OnReadable, listener);
   event_assign(&listener->retry, base, -1, 0, evoke::OnPauseOver, listener);
-  if (!(flags & LEV_OPT_DISABLED)) evconnlistener_enable(listener);
+  // Of what keeps it from waiting only want of memory is an error here: a
+  // descriptor that cannot be waited for is told by the log, as in libevent.
+  errno = 0;
+  if (!(flags & LEV_OPT_DISABLED) && evconnlistener_enable(listener) < 0 &&
+      errno == ENOMEM) {
+    evoke::Free(listener);
+    errno = ENOMEM;
+    return nullptr;
+  }
   return listener;
 }
 

@@ -335,5 +335,22 @@ TEST(ListenerMemoryTest, AnyAllocationMayFail) {
   event_set_mem_functions(nullptr, nullptr, nullptr);
 }
 
+// It would look like a listener and never accept anything.
+TEST(ListenerMemoryTest, WithoutRoomInTheLoopThereIsNone) {
+  event_set_mem_functions(LimitedMalloc, LimitedRealloc, CountedFree);
+  {
+    Base base(event_base_new());
+    g_allocations_left = 1;  // the listener, not the loop's room for its fd
+    errno = 0;
+    TestListener listener(base.get(), LEV_OPT_CLOSE_ON_FREE);
+    EXPECT_EQ(listener.get(), nullptr);
+    EXPECT_EQ(errno, ENOMEM);
+    g_allocations_left = -1;
+  }
+  libevent_global_shutdown();
+  EXPECT_EQ(g_blocks, 0);
+  event_set_mem_functions(nullptr, nullptr, nullptr);
+}
+
 }  // namespace
 }  // namespace evoke::testing
