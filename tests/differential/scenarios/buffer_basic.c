@@ -306,7 +306,6 @@ SCENARIO(buffer_frozen_end,
   struct evbuffer_iovec vec[2];
   int fds[2];
   char out[8];
-  rec_log(2);
   evbuffer_add(b, "data", 4);
   evbuffer_add(other, "other", 5);
   socket_pair(fds);
@@ -370,7 +369,7 @@ SCENARIO(buffer_frozen_start,
   rec("copyout 0 -> %zd", (ssize_t)evbuffer_copyout(b, out, 0));
   line = evbuffer_readln(b, &n, EVBUFFER_EOL_LF);
   rec("readln -> %s, %zu", line ? line : "NULL", n);
-  free(line);
+  free_result(line);
   rec("remove_buffer -> %d", evbuffer_remove_buffer(b, other, 3));
   rec("add it elsewhere -> %d", evbuffer_add_buffer(other, b));
   rec("prepend it elsewhere -> %d", evbuffer_prepend_buffer(other, b));

@@ -57,7 +57,7 @@ SCENARIO(buffer_callback_counts,
   rec("add a line -> %d", evbuffer_add(b, "line\r\nnext", 10));
   line = evbuffer_readln(b, NULL, EVBUFFER_EOL_CRLF);
   rec("readln %s", line ? line : "NULL");
-  free(line);
+  free_result(line);
   line = evbuffer_readln(b, NULL, EVBUFFER_EOL_CRLF);
   rec("readln %s", line ? line : "NULL");
   rec("write -> %d", evbuffer_write(b, fds[0]));

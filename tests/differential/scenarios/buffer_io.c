@@ -234,7 +234,7 @@ SCENARIO(buffer_overflow_reference,
   rec("SIZE_MAX -> %d", evbuffer_add_reference(b, "x", SIZE_MAX, NULL, NULL));
   rec("length %zu", evbuffer_get_length(b));
   // libevent's buffer is broken now.
-  if (evbuffer_get_length(b) == 3) evbuffer_free(b);
+  if (evbuffer_get_length(b) <= 3) evbuffer_free(b);
 }
 
 SCENARIO(buffer_lock_unlocked,

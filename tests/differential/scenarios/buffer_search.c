@@ -255,7 +255,7 @@ SCENARIO(buffer_find_compat,
   rec("fourth: %s", p ? "found" : "NULL");
   while ((line = evbuffer_readline(b)) != NULL) {
     rec("line %s", line);
-    free(line);
+    free_result(line);
   }
   rec_buffer("left", b);
   evbuffer_free(b);

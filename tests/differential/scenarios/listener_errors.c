@@ -161,7 +161,7 @@ SCENARIO(listener_error_logged,
   struct sockaddr_in addr;
   int fd = tcp_bound(&addr, 0);
   struct evconnlistener *listener;
-  rec_log(2);
+  rec_log(1);
   evutil_make_socket_nonblocking(fd);
   listener =
       evconnlistener_new(base, on_accept, &hosts, LEV_OPT_CLOSE_ON_FREE, 0, fd);
