@@ -144,7 +144,9 @@ SocketBufferevent* OfFlushItem(FlushItem* item) {
 void ActivateWritten(SocketBufferevent* socket, WrittenTask task) {
   bufferevent* bev = &socket->impl.face;
   socket->written_task = task;
-  socket->written.evcb_pri = bev->ev_write.ev_evcallback.evcb_pri;
+  if (!(socket->written.evcb_flags & EVLIST_ACTIVE)) {
+    socket->written.evcb_pri = bev->ev_write.ev_evcallback.evcb_pri;
+  }
   ActivateCallback(LoopOf(bev), &socket->written);
 }
 
@@ -163,12 +165,16 @@ bool FlushOutput(FlushItem* item) {
     ActivateWritten(socket, WrittenTask::kTellAndWrite);
     return false;
   }
+  // Only the cleanup of foreign memory that was written can call the program
+  // here; it may even disable or free the bufferevent.
+  BuffereventGuard guard(bev);
   size_t limit_bytes = WriteLimit(bev);
   ssize_t bytes = BufferWriteFd(output, bev->ev_write.ev_fd, limit_bytes);
   if (bytes < 0 && !IsIoRetriable(errno)) {
     ActivateError(socket, errno);
     return false;
   }
+  if (ImplOf(bev)->refs == 1 || !(bev->enabled & EV_WRITE)) return bytes > 0;
   bool is_empty = output->length() == 0;
   if (!is_empty) {
     if (bytes >= static_cast<ssize_t>(limit_bytes)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/active_queues.h"
 
+#include "absl/base/optimization.h"
 #include "event/event_base.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -25,6 +26,10 @@ void ActiveQueues::Push(event_callback* callback) {
     // The program made the priorities fewer after it had given them out.
     LogWarn("%s: priority %d in a base of %d; it becomes the last one",
             __func__, callback->evcb_pri, priorities_);
+    callback->evcb_pri = static_cast<ev_uint8_t>(priorities_ - 1);
+  }
+  // The base may have had more priorities when this one's was set.
+  if (ABSL_PREDICT_FALSE(callback->evcb_pri >= priorities_)) {
     callback->evcb_pri = static_cast<ev_uint8_t>(priorities_ - 1);
   }
   callback->evcb_flags |= EVLIST_ACTIVE;

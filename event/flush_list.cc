@@ -19,16 +19,16 @@ void FlushList::Remove(FlushItem* item) {
 
 bool FlushList::RunAll() {
   if (items_.empty()) return false;
-  // Detached first: what is added during the calls waits for the next turn.
-  // One item's call may remove another, which Remove() does on either list.
-  Items now;
-  now.TakeAll(items_);
+  // What is added during the calls comes behind the mark and waits for the next
+  // turn; one call may remove the item of another.
+  FlushItem mark;
+  items_.PushBack(&mark);
   bool any_done = false;
-  while (FlushItem* item = now.front()) {
-    now.Remove(item);
-    item->link = {nullptr, nullptr};
+  for (FlushItem* item; (item = items_.front()) != &mark;) {
+    Remove(item);
     if (item->flush(item)) any_done = true;
   }
+  items_.Remove(&mark);
   return any_done;
 }
 

@@ -71,5 +71,20 @@ TEST_F(FlushListTest, OneMayRemoveAnotherBeforeItsTurn) {
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0], &items_[2]}));
 }
 
+TEST_F(FlushListTest, TheLastOneMayBeRemovedAndAnotherAdded) {
+  items_[0].to_remove = &items_[1];
+  items_[0].again = true;
+  list_.Add(&items_[0]);
+  list_.Add(&items_[1]);
+  list_.RunAll();
+  EXPECT_EQ(order_, (std::vector<Item*>{&items_[0]}));
+  EXPECT_FALSE(items_[1].listed());
+  items_[0].again = false;
+  list_.Add(&items_[2]);
+  list_.RunAll();
+  EXPECT_EQ(order_, (std::vector<Item*>{&items_[0], &items_[0], &items_[2]}));
+  EXPECT_TRUE(list_.empty());
+}
+
 }  // namespace
 }  // namespace evoke
