@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <functional>
 #include <string>
 
 #include "event/event_base.h"
@@ -201,6 +202,61 @@ TEST_P(SocketBuffereventTest, TheWriteTimeoutRunsOnlyWhileOutputWaits) {
   bev.Write(std::string(4 << 20, 'x'));
   EXPECT_EQ(Loop(), 1);
   EXPECT_EQ(bev.record, Record({"write", "WRITING|TIMEOUT"}));
+}
+
+struct Cleanup {
+  std::function<void()> run;
+  static void Run(const void*, size_t, void* arg) {
+    static_cast<Cleanup*>(arg)->run();
+  }
+};
+
+TEST_P(SocketBuffereventTest, FreedWhenItsForeignMemoryIsGivenBack) {
+  TestBufferevent bev(base(), pair_[0]);
+  SocketPair other;
+  TestBufferevent neighbour(base(), other[0]);
+  int cleanups = 0;
+  Cleanup cleanup{[&] {
+    ++cleanups;
+    bev.Free();
+    neighbour.Free();
+  }};
+  evbuffer_add_reference(bufferevent_get_output(bev.get()), "abc", 3,
+                         Cleanup::Run, &cleanup);
+  neighbour.Write("never sent");
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(cleanups, 1);
+  EXPECT_EQ(pair_.Read(1), "abc");
+  EXPECT_EQ(other.Read(1), "");
+  EXPECT_EQ(bev.record, Record());
+}
+
+TEST_P(SocketBuffereventTest, ABreakFromACleanupStopsTheLoop) {
+  TestBufferevent bev(base(), pair_[0]);
+  bev.Enable(EV_READ);  // would keep it waiting
+  Settle();
+  Cleanup cleanup{[&] { event_base_loopbreak(base()); }};
+  evbuffer_add_reference(bufferevent_get_output(bev.get()), "abc", 3,
+                         Cleanup::Run, &cleanup);
+  EXPECT_EQ(Loop(), 0);
+  EXPECT_TRUE(event_base_got_break(base()));
+  EXPECT_EQ(pair_.Read(1), "abc");
+}
+
+TEST_P(SocketBuffereventTest, ThePriorityMayChangeWhileACallbackIsDue) {
+  ASSERT_EQ(event_base_priority_init(base(), 3), 0);
+  TestBufferevent bev(base(), pair_[0]);
+  TestEvent first(base(), -1, 0, [&](short) {
+    // The write callback waits in the queue of the old priority.
+    bufferevent_priority_set(bev.get(), 2);
+    bev.Write("b");
+  });
+  event_priority_set(first.get(), 0);
+  bev.Write("a");
+  first.AddMicros(0);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(pair_.Read(1), "ab");
+  EXPECT_FALSE(bev.record.empty());
 }
 
 TEST_P(SocketBuffereventTest, SetFdTakesOutputWithIt) {
