@@ -179,10 +179,11 @@ int evoke_backend_unregister(const struct evoke_backend *backend);
  * registered, and tells of each broken one, in a sentence, as a warning through
  * the log callback (event_set_log_callback).
  *
- * Opens sockets and pipes on this machine only. Each promise is tried in a child
- * process, so that a backend that crashes or hangs hides no other; that takes
- * about a second, and more where one hangs. Returns the number of broken promises, 0 for a sound backend, or -1
- * when it could not run (null or incomplete table, no descriptors left).
+ * Opens sockets and pipes on this machine only. Each promise is tried in a
+ * child process, so that a backend that crashes or hangs hides no other; that
+ * takes about a second, and more where one hangs. Returns the number of broken
+ * promises, 0 for a sound backend, or -1 when it could not run (null or
+ * incomplete table, no descriptors left).
  */
 EVENT2_EXPORT_SYMBOL
 int evoke_backend_conformance(const struct evoke_backend *backend);
