@@ -21,14 +21,13 @@ bool FlushList::RunAll() {
   if (items_.empty()) return false;
   // What is added during the calls comes behind the mark and waits for the next
   // turn; one call may remove the item of another.
-  FlushItem mark;
-  items_.PushBack(&mark);
+  items_.PushBack(&mark_);
   bool any_done = false;
-  for (FlushItem* item; (item = items_.front()) != &mark;) {
+  for (FlushItem* item; (item = items_.front()) != &mark_;) {
     Remove(item);
     if (item->flush(item)) any_done = true;
   }
-  items_.Remove(&mark);
+  items_.Remove(&mark_);
   return any_done;
 }
 

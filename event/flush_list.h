@@ -50,6 +50,7 @@ class FlushList {
   using Items = Queue<FlushItem, FlushLink>;
 
   Items items_;
+  FlushItem mark_;  // during RunAll(): the end of what it runs
 };
 
 }  // namespace evoke
