@@ -166,6 +166,10 @@ const struct timeval *ms(int64_t ms);
 // Before any other call into the library.
 void guard_memory(void);
 
+// Frees what the library made for its caller, such as a line of
+// evbuffer_readln(), and counts it as freed.
+void free_result(void *result);
+
 // How many blocks of the library are allocated now; counted since the
 // scenario began.
 long blocks_in_use(void);

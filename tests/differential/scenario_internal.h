@@ -6,12 +6,16 @@
 #define TESTS_DIFFERENTIAL_SCENARIO_INTERNAL_H_
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/differential/scenario.h"
 
 // How a scenario's process ends when it does not reach its last line.
 enum {
   kExitBroken = 70,    // the scenario itself is wrong
   kExitFatal = 71,     // the library called its fatal callback
   kExitSpinning = 72,  // the record passed kRecordLinesMax
+  kExitStuck = 73,     // under --fail-allocation: nothing can end the wait
 };
 
 // Writes a message to stderr and ends the process with kExitBroken.
@@ -24,7 +28,13 @@ void count_allocations(void);
 void fail_allocation(long n);
 bool allocations_may_fail(void);
 
-// Under --fail-allocation: writes how many allocations there were to stderr.
-void report_allocations(void);
+// How many allocations the library asked for.
+long allocations_made(void);
+
+// Runs one scenario to its end.
+void run_scenario(const struct scenario *chosen);
+
+// --fail-each: returns the exit status of the program.
+int fail_each_allocation(const struct scenario *chosen);
 
 #endif  // TESTS_DIFFERENTIAL_SCENARIO_INTERNAL_H_

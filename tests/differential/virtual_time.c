@@ -21,6 +21,9 @@
 
 enum { kNsPerMs = 1000000, kNsPerS = 1000000000, kKernelSigsetBytes = 8 };
 
+// Under --fail-allocation: then it is for ever.
+enum { kMostEndlessWaits = 20, kMostWaits = 200000 };
+
 static bool g_virtual;
 static int64_t g_virtual_ns;
 static int64_t g_virtual_start_ns;
@@ -108,7 +111,7 @@ long waits_made(void) { return g_waits; }
 
 // At the begin of each wait: true when it must fail with errno.
 static bool wait_fails(void) {
-  ++g_waits;
+  if (++g_waits > kMostWaits && allocations_may_fail()) _exit(kExitStuck);
   if (!g_fail_wait_errno) return false;
   errno = g_fail_wait_errno;
   g_fail_wait_errno = 0;
@@ -119,12 +122,19 @@ static bool wait_fails(void) {
 // waited for `timeout_ns` (-1: without limit). A wait that nothing can end is
 // left to the watchdog.
 static void wait_over(int64_t timeout_ns) {
-  if (timeout_ns >= 0)
+  if (timeout_ns >= 0) {
     g_virtual_ns += timeout_ns;
-  else if (g_on_endless_wait)
+  } else if (g_on_endless_wait) {
     g_on_endless_wait();
-  else
+  } else if (allocations_may_fail()) {
+    // Some time for what comes by itself: bytes on the loopback, a signal.
+    static int endless_waits;
+    struct timespec a_while = {0, 2 * kNsPerMs};
+    if (++endless_waits > kMostEndlessWaits) _exit(kExitStuck);
+    syscall(SYS_nanosleep, &a_while, NULL);
+  } else {
     pause();
+  }
 }
 
 static int64_t ns_of(const struct timespec *timeout) {

@@ -285,7 +285,7 @@ SCENARIO(common_timeouts_fire_in_adding_order,
   rec("by itself the same %d",
       event_base_init_common_timeout(base, common) == common);
   rec("another %d", event_base_init_common_timeout(base, ms(60)) != common);
-  rec("seconds %d", (int)common->tv_sec);
+  rec("seconds %d", common ? (int)common->tv_sec : -1);
   static char *const kNames[] = {"first", "second", "third", "fourth"};
   struct event *timers[4];
   for (int i = 0; i < 4; ++i) {

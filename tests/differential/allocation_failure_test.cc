@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// In every scenario, each allocation of the library fails once: it must neither
+// crash nor leak. The work is done by allocation_failures.c in the program of
+// scenarios; each scenario takes one of the backends in turn.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "tests/differential/scenario_runner.h"
+
+namespace {
+
+constexpr int kLimitMs = 300000;
+constexpr const char* kMethods[] = {"epoll", "poll", "select"};
+
+std::string g_ours_path;
+
+class EachAllocationFails : public testing::Test {
+ public:
+  EachAllocationFails(const std::string& name, const std::string& method)
+      : name_(name), method_(method) {}
+
+  void TestBody() override {
+    const Outcome outcome = RunProgram(
+        {g_ours_path, "--fail-each", "--run", name_, "--method", method_},
+        kLimitMs);
+    EXPECT_TRUE(outcome.Completed())
+        << name_ << " on " << method_ << " " << outcome.Describe() << "\n"
+        << outcome.record << outcome.errors;
+  }
+
+ private:
+  std::string name_;
+  std::string method_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  g_ours_path = TakeFlag(argc, argv, "ours");
+  testing::InitGoogleTest(&argc, argv);
+  size_t turn = 0;
+  for (const Scenario& scenario :
+       ParseList(RunProgram({g_ours_path, "--list"}, kLimitMs).record)) {
+    const char* method = kMethods[turn++ % 3];
+    testing::RegisterTest("EachAllocationFails", scenario.name.c_str(), nullptr,
+                          method, __FILE__, __LINE__,
+                          [name = scenario.name, method] {
+                            return static_cast<testing::Test*>(
+                                new EachAllocationFails(name, method));
+                          });
+  }
+  if (turn == 0) {
+    fprintf(stderr, "%s lists no scenarios\n", g_ours_path.c_str());
+    return 1;
+  }
+  return RUN_ALL_TESTS();
+}
