@@ -98,9 +98,9 @@ struct evoke_backend {
    * in capitals, switches the backend off. */
   const char *name;
 
-  int features;          /* EV_FEATURE_ET | EV_FEATURE_O1 | ... */
-  unsigned flags;        /* EVOKE_BACKEND_... */
-  size_t per_fd_bytes;   /* room that the loop keeps for change(), see there */
+  int features;        /* EV_FEATURE_ET | EV_FEATURE_O1 | ... */
+  unsigned flags;      /* EVOKE_BACKEND_... */
+  size_t per_fd_bytes; /* room that the loop keeps for change(), see there */
 
   /*
    * Makes the state of one base; descriptors of its own are close-on-exec.
