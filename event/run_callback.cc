@@ -44,7 +44,6 @@ void RunSignal(event_base* base, event* ev) {
   auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
   void* arg = ev->ev_evcallback.evcb_arg;
   evutil_socket_t signal = ev->ev_fd;
-  short result = ev->ev_res;
   // In the base, since the event may be gone when it is looked at.
   short& left = base->deliveries_left;
   left = ev->ev_.ev_signal.ev_ncalls;
@@ -53,7 +52,7 @@ void RunSignal(event_base* base, event* ev) {
     --left;
     ev->ev_.ev_signal.ev_ncalls = left;
     if (left == 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
-    callback(signal, result, arg);
+    callback(signal, ev->ev_res, arg);
     if (base->break_requested) {
       if (left != 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
       return;
