@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// In every scenario, each allocation of the library fails once: it must neither
-// crash nor leak. The work is done by allocation_failures.c in the program of
-// scenarios; each scenario takes one of the backends in turn.
+// In every scenario, each allocation of the library fails, once, and from there
+// on for good: it must neither crash nor leak. The work is done by
+// allocation_failures.c in the program of scenarios, on each backend.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -15,7 +15,6 @@
 namespace {
 
 constexpr int kLimitMs = 300000;
-constexpr const char* kMethods[] = {"epoll", "poll", "select"};
 
 std::string g_ours_path;
 
@@ -43,20 +42,19 @@ class EachAllocationFails : public testing::Test {
 int main(int argc, char** argv) {
   g_ours_path = TakeFlag(argc, argv, "ours");
   testing::InitGoogleTest(&argc, argv);
-  size_t turn = 0;
-  for (const Scenario& scenario :
-       ParseList(RunProgram({g_ours_path, "--list"}, kLimitMs).record)) {
-    const char* method = kMethods[turn++ % 3];
-    testing::RegisterTest("EachAllocationFails", scenario.name.c_str(), nullptr,
-                          method, __FILE__, __LINE__,
-                          [name = scenario.name, method] {
-                            return static_cast<testing::Test*>(
-                                new EachAllocationFails(name, method));
-                          });
-  }
-  if (turn == 0) {
+  const std::vector<Scenario> scenarios =
+      ParseList(RunProgram({g_ours_path, "--list"}, kLimitMs).record);
+  if (scenarios.empty()) {
     fprintf(stderr, "%s lists no scenarios\n", g_ours_path.c_str());
     return 1;
   }
+  for (const Scenario& scenario : scenarios)
+    for (const char* method : {"epoll", "poll", "select"})
+      testing::RegisterTest(
+          "EachAllocationFails", (scenario.name + "." + method).c_str(),
+          nullptr, nullptr, __FILE__, __LINE__, [name = scenario.name, method] {
+            return static_cast<testing::Test*>(
+                new EachAllocationFails(name, method));
+          });
   return RUN_ALL_TESTS();
 }

@@ -19,11 +19,13 @@ static long g_allocations;
 static long g_blocks;
 static long g_fail_at;
 static bool g_failing;
+static bool g_for_good;
 static bool g_guarded;
 
 static bool must_fail(void) {
   ++g_allocations;
-  if (!g_failing || g_allocations != g_fail_at) return false;
+  if (g_fail_at == 0 || g_allocations < g_fail_at) return false;
+  if (g_allocations > g_fail_at && !g_for_good) return false;
   errno = ENOMEM;
   return true;
 }
@@ -94,9 +96,10 @@ void guard_memory(void) {
 
 long blocks_in_use(void) { return g_blocks; }
 
-void fail_allocation(long n) {
+void fail_allocation(long n, bool for_good) {
   g_failing = true;
   g_fail_at = n;
+  g_for_good = for_good;
   // What waits for an event that could not be added must not wait.
   virtual_time();
 }

@@ -15,7 +15,7 @@ enum {
   kExitBroken = 70,    // the scenario itself is wrong
   kExitFatal = 71,     // the library called its fatal callback
   kExitSpinning = 72,  // the record passed kRecordLinesMax
-  kExitStuck = 73,     // under --fail-allocation: nothing can end the wait
+  kExitStuck = 73,     // under --fail-allocation: waits again and again
 };
 
 // Writes a message to stderr and ends the process with kExitBroken.
@@ -24,9 +24,18 @@ void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 // Puts counting memory functions into the library.
 void count_allocations(void);
 
-// Makes the `n`-th allocation from now on fail, once.
-void fail_allocation(long n);
+// Makes the `n`-th allocation from now on fail (none when 0): once, or
+// `for_good` that one and all that come after it.
+void fail_allocation(long n, bool for_good);
 bool allocations_may_fail(void);
+
+// From here on rec() writes nothing, and an endless record ends the loop's
+// waits instead of the process.
+void mute_record(void);
+
+// From here on every wait of the loop fails. A process that waits a thousand
+// times all the same ends with kExitStuck.
+void fail_all_waits(void);
 
 // How many allocations the library asked for.
 long allocations_made(void);

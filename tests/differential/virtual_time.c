@@ -21,8 +21,10 @@
 
 enum { kNsPerMs = 1000000, kNsPerS = 1000000000, kKernelSigsetBytes = 8 };
 
-// Under --fail-allocation: then it is for ever.
-enum { kMostEndlessWaits = 20, kMostWaits = 200000 };
+// Under --fail-allocation: what comes by itself has come by then, and what the
+// scenario waits for will not come. From then on every wait fails, so that the
+// loop returns -1 and the scenario goes on to its end.
+enum { kMostEndlessWaits = 20, kMostWaits = 200000, kMostInVain = 1000 };
 
 static bool g_virtual;
 static int64_t g_virtual_ns;
@@ -31,6 +33,7 @@ static int64_t g_wall_jump_s;
 static int g_fail_wait_errno;
 static void (*g_on_endless_wait)(void);
 static long g_waits;
+static bool g_in_vain;
 
 static const struct timespec kNoWait = {0, 0};
 
@@ -109,9 +112,20 @@ void on_endless_wait(void (*callback)(void)) { g_on_endless_wait = callback; }
 
 long waits_made(void) { return g_waits; }
 
+// A scenario that asks again and again all the same is ended.
+static int wait_in_vain(void) {
+  static int times;
+  if (++times > kMostInVain) _exit(kExitStuck);
+  errno = EBADF;
+  return -1;
+}
+
+void fail_all_waits(void) { g_in_vain = true; }
+
 // At the begin of each wait: true when it must fail with errno.
 static bool wait_fails(void) {
-  if (++g_waits > kMostWaits && allocations_may_fail()) _exit(kExitStuck);
+  if (++g_waits > kMostWaits && allocations_may_fail()) g_in_vain = true;
+  if (g_in_vain) return wait_in_vain() < 0;
   if (!g_fail_wait_errno) return false;
   errno = g_fail_wait_errno;
   g_fail_wait_errno = 0;
@@ -119,9 +133,9 @@ static bool wait_fails(void) {
 }
 
 // Called when a glance at the kernel found nothing and the caller would have
-// waited for `timeout_ns` (-1: without limit). A wait that nothing can end is
-// left to the watchdog.
-static void wait_over(int64_t timeout_ns) {
+// waited for `timeout_ns` (-1: without limit); returns what the wait returns. A
+// wait that nothing can end is left to the watchdog.
+static int wait_over(int64_t timeout_ns) {
   if (timeout_ns >= 0) {
     g_virtual_ns += timeout_ns;
   } else if (g_on_endless_wait) {
@@ -130,11 +144,15 @@ static void wait_over(int64_t timeout_ns) {
     // Some time for what comes by itself: bytes on the loopback, a signal.
     static int endless_waits;
     struct timespec a_while = {0, 2 * kNsPerMs};
-    if (++endless_waits > kMostEndlessWaits) _exit(kExitStuck);
+    if (++endless_waits > kMostEndlessWaits) {
+      g_in_vain = true;
+      return wait_in_vain();
+    }
     syscall(SYS_nanosleep, &a_while, NULL);
   } else {
     pause();
   }
+  return 0;
 }
 
 static int64_t ns_of(const struct timespec *timeout) {
@@ -150,7 +168,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int count, int timeout_ms,
   if (wait_fails()) return -1;
   int n = (int)syscall(SYS_epoll_pwait, epfd, events, count,
                        g_virtual ? 0 : timeout_ms, mask, kKernelSigsetBytes);
-  if (n == 0 && g_virtual) wait_over(ns_of_ms(timeout_ms));
+  if (n == 0 && g_virtual) return wait_over(ns_of_ms(timeout_ms));
   return n;
 }
 
@@ -164,7 +182,7 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int count,
   int n =
       (int)syscall(SYS_epoll_pwait2, epfd, events, count,
                    g_virtual ? &kNoWait : timeout, mask, kKernelSigsetBytes);
-  if (n == 0 && g_virtual) wait_over(ns_of(timeout));
+  if (n == 0 && g_virtual) return wait_over(ns_of(timeout));
   return n;
 }
 
@@ -179,7 +197,7 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
   int n =
       (int)syscall(SYS_ppoll, fds, count, g_virtual || timeout ? &limit : NULL,
                    mask, kKernelSigsetBytes);
-  if (n == 0 && g_virtual) wait_over(ns_of(timeout));
+  if (n == 0 && g_virtual) return wait_over(ns_of(timeout));
   return n;
 }
 
@@ -211,7 +229,7 @@ int pselect(int count, fd_set *restrict readable, fd_set *restrict writable,
     limit = *timeout;
   int n = (int)syscall(SYS_pselect6, count, readable, writable, exceptional,
                        g_virtual || timeout ? &limit : NULL, &masked);
-  if (n == 0 && g_virtual) wait_over(ns_of(timeout));
+  if (n == 0 && g_virtual) return wait_over(ns_of(timeout));
   return n;
 }
 

@@ -60,7 +60,7 @@ SCENARIO(buffer_callback_counts,
   free_result(line);
   line = evbuffer_readln(b, NULL, EVBUFFER_EOL_CRLF);
   rec("readln %s", line ? line : "NULL");
-  free(line);
+  free_result(line);
   rec("write -> %d", evbuffer_write(b, fds[0]));
   rec("peer writes %zd", write(fds[1], "12345678", 8));
   rec("read 3 -> %d", evbuffer_read(b, fds[0], 3));

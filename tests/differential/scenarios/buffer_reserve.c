@@ -64,18 +64,27 @@ SCENARIO(buffer_reserve_less,
   rec("commit none of nothing -> %d", evbuffer_commit_space(b, NULL, 0));
   rec_buffer("b", b);
   n = evbuffer_reserve_space(b, 3000, vec, 2);
-  if (n < 1) return;
+  if (n < 1) {
+    evbuffer_free(b);
+    return;
+  }
   vec[0].iov_len = 0;
   rec("commit 0 bytes -> %d", evbuffer_commit_space(b, vec, 1));
   rec_buffer("b", b);
   n = evbuffer_reserve_space(b, 3000, vec, 1);
-  if (n < 1) return;
+  if (n < 1) {
+    evbuffer_free(b);
+    return;
+  }
   memcpy(vec[0].iov_base, "abc", 3);
   vec[0].iov_len = 3;
   rec("commit 3 bytes -> %d", evbuffer_commit_space(b, vec, 1));
   rec_buffer("b", b);
   n = evbuffer_reserve_space(b, 3000, vec, 1);
-  if (n < 1) return;
+  if (n < 1) {
+    evbuffer_free(b);
+    return;
+  }
   memcpy(vec[0].iov_base, "def", 3);
   vec[0].iov_len = 3;
   rec("commit 3 more -> %d", evbuffer_commit_space(b, vec, 1));
@@ -117,7 +126,10 @@ SCENARIO(buffer_commit_other_vectors,
   int n;
   evbuffer_add(b, "abc", 3);
   n = evbuffer_reserve_space(b, 100, vec, 1);
-  if (n < 1) return;
+  if (n < 1) {
+    evbuffer_free(b);
+    return;
+  }
   other[0].iov_base = mine;
   other[0].iov_len = 4;
   rec("memory of mine -> %d", evbuffer_commit_space(b, other, 1));

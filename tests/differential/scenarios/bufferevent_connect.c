@@ -298,12 +298,14 @@ SCENARIO(bufferevent_connect_free,
     struct sockaddr_in addr;
     int listener = tcp_bound(&addr, refused ? 0 : 5);
     struct bufferevent *bev = make(base, -1, &seen);
+    int events = seen.events;
     bufferevent_setcb(bev, on_read, on_write, free_when_connected, &seen);
     bufferevent_enable(bev, EV_READ);
     bufferevent_write(bev, "never", 5);
     rec("connect -> %d", connect_to(bev, &addr));
     run_until(base, &seen.events, refused + 1);
     glance(base, 3);
+    if (seen.events == events) bufferevent_free(bev);
     close(listener);
   }
   rec("%d events, %d writes", seen.events, seen.writes);

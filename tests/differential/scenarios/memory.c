@@ -44,6 +44,7 @@ SCENARIO(own_memory_functions,
 SCENARIO(no_memory_at_all,
          "section 7: without memory constructors give NULL and adding fails") {
   rec_log(0);
+  event_set_mem_functions(take, take_more, give_back);
   struct event_base *base = new_base();
   struct event_config *config = event_config_new();
   evutil_socket_t fds[2];
@@ -51,7 +52,6 @@ SCENARIO(no_memory_at_all,
   struct event timer, reader;
   event_assign(&timer, base, -1, 0, on_event, "timer");
   event_assign(&reader, base, fds[0], EV_READ, on_event, "reader");
-  event_set_mem_functions(take, take_more, give_back);
   g_refuse = 1;
   rec("config %d", event_config_new() != NULL);
   rec("avoid %d", event_config_avoid_method(config, "poll"));
