@@ -13,6 +13,10 @@ namespace {
 
 volatile uint64_t g_plain_token = 1;
 volatile uint64_t* g_wiped_page = nullptr;
+// The last number given, by this process or an ancestor before its fork. Unlike
+// process numbers, which may come again (in another pid namespace, or when the
+// ancestor is gone), these differ from those of all ancestors.
+uint64_t g_last_token = 0;
 
 }  // namespace
 
@@ -31,9 +35,7 @@ uint64_t ProcessToken() {
     g_wiped_page = static_cast<volatile uint64_t*>(page);
     g_process_token = g_wiped_page;
   }
-  // A process number is never zero, and differs from those of all ancestors
-  // that live.
-  if (*g_wiped_page == 0) *g_wiped_page = static_cast<uint64_t>(getpid());
+  if (*g_wiped_page == 0) *g_wiped_page = ++g_last_token;
   return *g_wiped_page;
 }
 

@@ -18,8 +18,9 @@
 
 namespace evoke {
 
-// The number of this process; zero in a child that made nothing yet. Points to
-// a plain word, which tells nothing, where the kernel has no such page.
+// The number of this process, no ancestor's; zero in a child that made nothing
+// yet. Points to a plain word, which tells nothing, where the kernel has no
+// such page.
 extern const volatile uint64_t* g_process_token;
 
 // The number of this process, made on the first call.

@@ -128,6 +128,22 @@ TEST_P(ForkTest, AGrandchildIsAnotherProcessAgain) {
             0);
 }
 
+// What tells processes apart; their own numbers may come again.
+TEST_P(ForkTest, EveryGenerationHasATokenOfItsOwn) {
+  const uint64_t mine = ProcessToken();
+  EXPECT_EQ(ProcessToken(), mine);
+  EXPECT_EQ(InChild([&] {
+              if (*g_process_token != 0) return 2;
+              const uint64_t childs = ProcessToken();
+              int grandchild = InChild([&] {
+                const uint64_t token = ProcessToken();
+                return token != 0 && token != mine && token != childs ? 0 : 1;
+              });
+              return childs != 0 && childs != mine ? grandchild : 1;
+            }),
+            0);
+}
+
 TEST_P(ForkTest, ReinitOfNothingIsRefused) {
   event_set_log_callback([](int, const char*) {});
   EXPECT_EQ(event_reinit(nullptr), -1);
