@@ -33,6 +33,26 @@ SCENARIO(buffer_read,
   evbuffer_free(b);
 }
 
+SCENARIO_DIFFERS(buffer_read_limit, "libevent takes 4,096 bytes at most");
+
+SCENARIO(buffer_read_limit,
+         "behaviour 39: one read takes what is there, or as much as is asked "
+         "for") {
+  static const char kBlock[10000];
+  struct evbuffer *b = evbuffer_new();
+  int fds[2];
+  socket_pair(fds);
+  rec("sent %d", (int)write(fds[1], kBlock, sizeof kBlock));
+  rec("read -1 -> %d", evbuffer_read(b, fds[0], -1));
+  evbuffer_drain(b, sizeof kBlock);
+  while (get(fds[0], (char[512]){0}, 512) > 0) continue;
+  rec("sent %d", (int)write(fds[1], kBlock, sizeof kBlock));
+  rec("read 6000 -> %d", evbuffer_read(b, fds[0], 6000));
+  rec("length %zu", evbuffer_get_length(b));
+  close_pair(fds);
+  evbuffer_free(b);
+}
+
 SCENARIO(buffer_read_arguments,
          "behaviour 39: reading 0 bytes, from a closed or negative fd") {
   struct evbuffer *b = evbuffer_new();
