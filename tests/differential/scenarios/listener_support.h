@@ -81,6 +81,13 @@ static inline const char *await_closed(struct event_base *base, int client) {
   return client_state(client) ? "open" : "closed";
 }
 
+// The value of a socket option that is a number.
+static inline int option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+}
+
 // The number that the next descriptor will have.
 static inline int lowest_free_fd(void) {
   int fd = dup(0);
