@@ -2,7 +2,10 @@
 //
 // Listeners: freeing and disabling inside callbacks, errors of accept.
 
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include "tests/differential/scenarios/listener_support.h"
 
@@ -327,4 +330,39 @@ SCENARIO(listener_out_of_descriptors_logged,
          "behaviour 58: without descriptors and without an error callback the "
          "listener logs once") {
   starve(0);
+}
+
+// Gives up what root may do more than others.
+static void become_nobody(void) {
+  if (geteuid() == 0 && setuid(65534) != 0)
+    rec("setuid: %s", errno_name(errno));
+}
+
+SCENARIO(listener_not_permitted,
+         "section 7: an address that is not permitted gives NULL, errno is "
+         "kept, no fd is leaked") {
+  char dir[] = "/tmp/listener.XXXXXX";
+  struct event_base *base = new_base();
+  if (mkdtemp(dir) == NULL || chmod(dir, 0500) != 0) return;
+  ATTEMPT("a directory of somebody else") {
+    struct hosts hosts = {0, 0, 0, 0};
+    struct evconnlistener *listener;
+    struct sockaddr_un path;
+    int before = lowest_free_fd();
+    int error;
+    become_nobody();
+    memset(&path, 0, sizeof path);
+    path.sun_family = AF_UNIX;
+    snprintf(path.sun_path, sizeof path.sun_path, "%s/socket", dir);
+    errno = 0;
+    listener =
+        evconnlistener_new_bind(base, on_accept, &hosts, 0, -1,
+                                (struct sockaddr *)&path, (int)sizeof path);
+    error = errno;
+    rec("  %s, %s", listener ? "listener" : "NULL", errno_name(error));
+    rec("  no fd leaked %d", lowest_free_fd() == before);
+    unlink(path.sun_path);  // where nobody could become nobody
+  }
+  rmdir(dir);
+  event_base_free(base);
 }
