@@ -18,6 +18,7 @@ void Generator::Emit(int script, Op op, std::vector<long> args) {
 }
 
 void Generator::EmitRandom(int script, std::span<const Template> templates) {
+  script_ = script;
   int total = 0;
   for (const Template& t : templates) {
     total += script == 0 ? t.weight_main : t.weight_callback;
@@ -35,6 +36,7 @@ void Generator::EmitRandom(int script, std::span<const Template> templates) {
 
 void Generator::EmitLike(int script, std::span<const Template> templates,
                          Op op) {
+  script_ = script;
   for (const Template& t : templates) {
     if (t.op != op) continue;
     std::vector<long> args;
@@ -53,7 +55,9 @@ long Generator::Draw(Domain domain) {
 long Generator::DrawEvent(Domain domain) {
   switch (domain) {
     case Domain::kEvent:
-      return rng_.Between(0, 11);
+      last_event_ = script_ > 0 && rng_.Percent(30) ? (script_ - 1) % 12
+                                                    : rng_.Between(0, 11);
+      return last_event_;
     case Domain::kFd:
       return rng_.Percent(50) ? rng_.Between(0, 1) : rng_.Between(0, 5);
     case Domain::kSignal:
@@ -80,6 +84,8 @@ long Generator::DrawEvent(Domain domain) {
     case Domain::kPriority:
       return rng_.Between(0, 11);
     case Domain::kScript:
+      return rng_.Percent(60) ? last_event_ + 1 : rng_.Between(1, 14);
+    case Domain::kAnyScript:
       return rng_.Between(1, 14);
     case Domain::kCells:
       if (rng_.Percent(12)) return -1;

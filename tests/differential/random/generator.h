@@ -53,7 +53,8 @@ enum class Domain {
   kWhat,        // event flags
   kReadWrite,   // EV_READ, EV_WRITE or both
   kPriority,    //
-  kScript,      // a callback's script
+  kScript,      // a callback's script, mostly that of the event before it
+  kAnyScript,   // a callback's script
   kCells,       // a timeout, -1 for none
   kLoopFlags,   //
   kLoopCells,   // how long a loop may last
@@ -127,6 +128,10 @@ class Generator {
   uint64_t seed_;
   Rng rng_;
   Program program_;
+  // Callbacks mostly deal with their own event, so that they meet it active:
+  // the script that is being written, and the event slot that was drawn last.
+  int script_ = 0;
+  long last_event_ = 0;
 };
 
 // Makes the base, on the method of the seed; `limited`: mostly with limits on

@@ -13,13 +13,13 @@ using enum Domain;
 
 const std::vector<Template>& Templates() {
   static const auto* const kTemplates = new std::vector<Template>{
-      {Op::bev_new, 12, 4, {kBev, kBevOptions, kScript}},
-      {Op::bev_link, 4, 1, {kBev, kBev, kBevOptions, kScript}},
-      {Op::bev_connect, 40, 3, {kBev, kBevHow, kBevOptions, kScript}},
+      {Op::bev_new, 12, 4, {kBev, kBevOptions, kAnyScript}},
+      {Op::bev_link, 4, 1, {kBev, kBev, kBevOptions, kAnyScript}},
+      {Op::bev_connect, 40, 3, {kBev, kBevHow, kBevOptions, kAnyScript}},
       {Op::bev_setfd, 14, 1, {kBev, kFlag}},
       {Op::bev_base_set, 12, 1, {kBev}},
       {Op::bev_free, 7, 5, {kBev}},
-      {Op::bev_setcb, 10, 6, {kBev, kBevMask, kScript}},
+      {Op::bev_setcb, 10, 6, {kBev, kBevMask, kAnyScript}},
       {Op::bev_write, 30, 20, {kBev, kBytes, kSeed}},
       {Op::bev_write_much, 5, 1, {kBev, kSeed}},
       {Op::bev_write_buffer, 12, 8, {kBev, kBytes, kSeed}},

@@ -273,6 +273,9 @@ void op_bev_disable(const long *a) {
 void op_bev_timeouts(const long *a) {
   struct bev_slot *slot = bev_of(a);
   if (slot == NULL) return;
+  // libevent's comes back by itself once something was written.
+  if (a[2] <= 0 && slot->had_timeout) return;
+  if (a[2] > 0) slot->had_timeout = true;
   int index = (int)a[0] * 2;
   struct timeval reading = timeout_for(OWNER_BUFFEREVENT, index, a[1]);
   struct timeval writing = timeout_for(OWNER_BUFFEREVENT, index + 1, a[2]);
@@ -285,7 +288,8 @@ void op_bev_timeouts(const long *a) {
 // Whole seconds, which would be equal deadlines: so none that is reached.
 void op_bev_settimeout(const long *a) {
   struct bev_slot *slot = bev_of(a);
-  if (slot == NULL) return;
+  if (slot == NULL || (a[2] <= 0 && slot->had_timeout)) return;
+  if (a[2] > 0) slot->had_timeout = true;
   bufferevent_settimeout(slot->bev, a[1] > 0 ? 100000 + (int)a[1] : 0,
                          a[2] > 0 ? 200000 + (int)a[2] : 0);
   EFFECT(bufferevent_settimeout);

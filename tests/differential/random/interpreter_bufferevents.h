@@ -34,6 +34,7 @@ struct bev_slot {
   int partner;        // the slot at the other end, of a linked one
   bool is_linked;     // the other end is a bufferevent's
   bool is_slow;       // its output takes several turns of the loop
+  bool had_timeout;   // for writing
   bool keeps;         // the read callback leaves the input alone
   bool has_high;      // a high watermark: the read callback takes everything
   int stirred;        // directions stirred since the last settling

@@ -99,6 +99,7 @@ static bool make(long index, int fd, long options, long script) {
       slot->has_high = false;
   slot->stirred = slot->running = 0;
   slot->load = 0;
+  slot->had_timeout = false;
   slot->written = 0;
   memset(&slot->in, 0, sizeof(slot->in));
   memset(&slot->out, 0, sizeof(slot->out));

@@ -94,11 +94,11 @@ FAULTS = [
         breaks = "a signal that came twice is delivered once",
     ),
     struct(
-        name = "poll_hangup",
-        file = "backends/poll.cc",
-        old = "if (flags & (POLLHUP | POLLERR | POLLNVAL)) flags |= POLLIN | POLLOUT;",
-        new = "if (flags & (POLLERR | POLLNVAL)) flags |= POLLIN | POLLOUT;",
-        breaks = "with poll a hang-up does not wake writers",
+        name = "closed_reported",
+        file = "backends/epoll.cc",
+        old = "if (events & EPOLLRDHUP) ready |= EV_CLOSED;",
+        new = "if (events & EPOLLRDHUP) ready |= EV_READ;",
+        breaks = "with epoll the peer's end is not told as EV_CLOSED",
     ),
     struct(
         name = "eol_run",
@@ -132,7 +132,7 @@ FAULTS = [
         name = "callback_disabled",
         file = "buffer/callbacks.cc",
         old = "if ((entry->flags & EVBUFFER_CB_ENABLED) == 0) return false;",
-        new = "if (entry->flags == 0) return false;",
+        new = "if ((entry->flags & EVBUFFER_CB_ENABLED) == 2) return false;",
         breaks = "a callback of a buffer that was switched off runs",
     ),
     struct(
