@@ -95,22 +95,6 @@ cc_library(
 )
 """
 
-_BENCHMARK = _PUBLIC + """
-cc_library(
-    name = "benchmark",
-    linkopts = [
-        "-lbenchmark",
-        "-pthread",
-    ],
-)
-
-cc_library(
-    name = "benchmark_main",
-    linkopts = ["-lbenchmark_main"],
-    deps = [":benchmark"],
-)
-"""
-
 def evoke_bazel_builtins():
     """Stands in for the repositories that Bazel itself would download.
 
@@ -149,13 +133,6 @@ def evoke_dependencies():
             build_file = "@evoke//third_party:googletest.BUILD",
             path = "/usr/src/googletest",
         )
-    if "com_google_benchmark" not in existing:
-        generated_repository(
-            name = "com_google_benchmark",
-            files = {"BUILD": _BENCHMARK},
-            needs = {"/usr/include/benchmark/benchmark.h": "libbenchmark-dev"},
-        )
-
     # Debian's libevent, which evoke is compared with. Its headers are those of
     # /usr/include: a target that depends on it must not also depend on
     # //include:headers.
