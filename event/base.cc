@@ -239,11 +239,7 @@ int event_base_update_cache_time(event_base* base) {
 }
 
 event* event_base_get_running_event(event_base* base) {
-  if (!IsThere(base, __func__) || base->current == nullptr ||
-      !evoke::IsEvent(base->current)) {
-    return nullptr;
-  }
-  return evoke::EventOf(base->current);
+  return IsThere(base, __func__) ? base->running_event : nullptr;
 }
 
 const char* event_get_version(void) { return EVENT__VERSION; }

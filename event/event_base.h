@@ -59,9 +59,10 @@ struct event_base {
   bool break_requested = false;
   bool continue_requested = false;
   int running_priority = 0;
-  int deferred_in_turn = 0;           // see DeferredSchedule()
-  event_callback* current = nullptr;  // what runs now
-  short deliveries_left = 0;          // of the signal whose callback runs
+  int deferred_in_turn = 0;  // see DeferredSchedule()
+  // Whose callback runs now; it may be freed in it, so it is never looked at.
+  event* running_event = nullptr;
+  short deliveries_left = 0;  // of the signal whose callback runs
   // Queues that events are in, internal ones left out: an I/O event with a
   // timeout counts twice. Zero means that the loop has nothing to wait for.
   int added_count = 0;

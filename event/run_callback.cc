@@ -63,14 +63,13 @@ void RunSignal(event_base* base, event* ev) {
 }  // namespace
 
 void RunCallback(event_base* base, event_callback* callback) {
-  base->current = callback;
   if (!IsEvent(callback)) {
     base->active.Remove(callback);
     callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
-    base->current = nullptr;
     return;
   }
   event* ev = EventOf(callback);
+  base->running_event = ev;
   if (ABSL_PREDICT_FALSE(callback->evcb_cb_union.evcb_callback == nullptr)) {
     // Deleted, lest it becomes active for ever.
     LogWarn("event_base_loop: deleting an event that has no callback");
@@ -91,7 +90,7 @@ void RunCallback(event_base* base, event_callback* callback) {
                                             callback->evcb_arg);
     }
   }
-  base->current = nullptr;
+  base->running_event = nullptr;
 }
 
 }  // namespace evoke
