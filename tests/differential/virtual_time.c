@@ -155,6 +155,19 @@ static int wait_over(int64_t timeout_ns) {
   return 0;
 }
 
+// To be called with what the kernel's wait returned. ThreadSanitizer puts
+// signal handlers off until the next call that it intercepts, and the system
+// calls here are none: after a signal it gets one.
+static int waited(int n) {
+#ifdef __SANITIZE_THREAD__
+  if (n < 0 && errno == EINTR) {
+    nanosleep(&kNoWait, NULL);
+    errno = EINTR;
+  }
+#endif
+  return n;
+}
+
 static int64_t ns_of(const struct timespec *timeout) {
   return timeout ? timeout->tv_sec * (int64_t)kNsPerS + timeout->tv_nsec : -1;
 }
@@ -169,7 +182,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int count, int timeout_ms,
   int n = (int)syscall(SYS_epoll_pwait, epfd, events, count,
                        g_virtual ? 0 : timeout_ms, mask, kKernelSigsetBytes);
   if (n == 0 && g_virtual) return wait_over(ns_of_ms(timeout_ms));
-  return n;
+  return waited(n);
 }
 
 int epoll_wait(int epfd, struct epoll_event *events, int count,
@@ -183,7 +196,7 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int count,
       (int)syscall(SYS_epoll_pwait2, epfd, events, count,
                    g_virtual ? &kNoWait : timeout, mask, kKernelSigsetBytes);
   if (n == 0 && g_virtual) return wait_over(ns_of(timeout));
-  return n;
+  return waited(n);
 }
 
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -198,7 +211,7 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
       (int)syscall(SYS_ppoll, fds, count, g_virtual || timeout ? &limit : NULL,
                    mask, kKernelSigsetBytes);
   if (n == 0 && g_virtual) return wait_over(ns_of(timeout));
-  return n;
+  return waited(n);
 }
 
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
@@ -230,7 +243,7 @@ int pselect(int count, fd_set *restrict readable, fd_set *restrict writable,
   int n = (int)syscall(SYS_pselect6, count, readable, writable, exceptional,
                        g_virtual || timeout ? &limit : NULL, &masked);
   if (n == 0 && g_virtual) return wait_over(ns_of(timeout));
-  return n;
+  return waited(n);
 }
 
 int select(int count, fd_set *restrict readable, fd_set *restrict writable,
