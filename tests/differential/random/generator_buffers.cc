@@ -37,7 +37,7 @@ const std::vector<Template>& Templates() {
       {Op::buf_search, 14, 3, {kBuf, kPattern, kPosOrNone}},
       {Op::buf_search_range, 22, 3, {kBuf, kPattern, kPosOrNone, kPosOrNone}},
       {Op::buf_search_eol, 14, 3, {kBuf, kPosOrNone, kEol}},
-      {Op::buf_find, 12, 3, {kBuf, kPattern}},
+      {Op::buf_find, 18, 4, {kBuf, kPattern}},
       {Op::buf_ptr_set, 6, 2, {kBuf, kPos, kPos}},
       {Op::buf_add_cb, 36, 1, {kBuf, kCbIndex, kAnyScript}},
       {Op::buf_remove_cb, 30, 0, {kBuf, kCbIndex}},

@@ -146,7 +146,9 @@ bool buf_end_is_frozen(long buf);
 // bytes are copies by now is open, so that is not tried.
 bool buf_is_plain(long buf);
 void buf_make_special(long buf);
-void buf_lend(long buf);  // another refers to its bytes now
+void buf_lend(long from, long to);  // `to` refers to the bytes of `from` now
+// libevent grows a chain in place, over the bytes of others that share it.
+bool buf_may_be_pulled_up(long buf);
 void buffer_text_start(void);
 void buffer_text_forget(long buf);  // its callbacks went with it
 // Its callbacks are deferred: then adding nothing makes libevent's loop turn.

@@ -71,7 +71,7 @@ void op_buf_add_buffer_reference(const long *a) {
   m.moving = true;  // see begin_move
   int result = evbuffer_add_buffer_reference(buf_of(a[0]), buf_of(a[1]));
   m.moving = false;
-  if (result == 0) buf_lend(a[1]);
+  if (result == 0) buf_lend(a[1], a[0]);
   EFFECT_IF(evbuffer_add_buffer_reference, result == 0 && bytes > 0);
   done("add_buffer_reference", a, result);
 }

@@ -115,6 +115,8 @@ void op_buf_search_eol(const long *a) {
 }
 
 void op_buf_find(const long *a) {
+  // Pulls everything up.
+  if (!buf_may_be_pulled_up(a[0])) return;
   const char *pattern = pattern_for(a[1]);
   const unsigned char *found = evbuffer_find(
       buf_of(a[0]), (const unsigned char *)pattern, strlen(pattern));

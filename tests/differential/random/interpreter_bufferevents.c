@@ -147,7 +147,9 @@ void on_bev_event(struct bufferevent *bev, short what, void *arg) {
 void op_bev_free(const long *a) {
   struct bev_slot *slot = bev_of(a);
   // The other end would see whether its output was written already.
-  if (slot != NULL && !(slot->is_linked && slot->stirred)) slot_free(slot);
+  if (slot == NULL) return;
+  if (slot->is_linked && (slot->stirred || bevs[slot->partner].stirred)) return;
+  slot_free(slot);
 }
 
 // mask: 1 read, 2 write, 4 event, 8 the read callback leaves the input alone.
@@ -165,19 +167,16 @@ void op_bev_setcb(const long *a) {
   EFFECT(bufferevent_setcb);
 }
 
-// A Unix socket tells that it is not writable at a quarter of what it takes:
-// more would be stuck for one who asks first, and not for one who just
-// writes.
-#define LOAD_MAX 40000
-
 static bool may_write(struct bev_slot *slot, long bytes) {
   // Output may be out before the other end closes, or not.
   if (slot->is_linked && bevs[slot->partner].bev == NULL) return false;
   // The first bytes to a closed TCP peer succeed, and later ones fail.
   if (slot->is_tcp && slot->peer < 0) return false;
-  if (slot->load + 2 * bytes + 1024 > LOAD_MAX) return false;
+  // A partner must find all in one reading; small pieces take much room.
+  long factor = slot->is_linked ? 10 : slot->is_slow ? 20 : 2;
+  if (slot->load + factor * bytes + 1024 > LOAD_MAX) return false;
   if (!may_stir(slot, STIR_OUT)) return false;
-  slot->load += 2 * bytes + 1024;
+  slot->load += factor * bytes + 1024;
   return true;
 }
 
@@ -381,6 +380,7 @@ void op_bev_ref(const long *a) {
 void op_bev_max_single(const long *a) {
   struct bev_slot *slot = bev_of(a);
   if (slot == NULL || slot->stirred) return;
+  if (a[2] > 0 && slot->is_linked) return;
   if (a[2] > 0) slot->is_slow = true;
   int reading = bufferevent_set_max_single_read(slot->bev, (size_t)a[1]);
   int writing = bufferevent_set_max_single_write(slot->bev, (size_t)a[2]);

@@ -47,6 +47,12 @@ struct bev_slot {
 
 extern struct bev_slot bevs[BEVS_MAX];
 
+// How much one may write between two settlings. A Unix socket tells that it is
+// not writable at a quarter of what it takes: more would be stuck for one who
+// asks first, and not for one who just writes. Nor does one writing take more
+// than 16 KiB. Each byte counts twice, and each writing 1024.
+#define LOAD_MAX 32000
+
 // The slot of argument 0, NULL when it is empty.
 struct bev_slot *bev_of(const long *a);
 int bev_index(const struct bev_slot *slot);

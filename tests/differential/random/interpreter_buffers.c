@@ -14,6 +14,7 @@ static struct evbuffer *bufs[BUFS_MAX];
 static bool end_is_frozen[BUFS_MAX];
 static bool has_lent[BUFS_MAX];
 static bool is_special[BUFS_MAX];
+static bool is_shared[BUFS_MAX];
 
 struct evbuffer *buf_of(long buf) {
   return bufs[buf];
@@ -30,6 +31,12 @@ void buffers_start(void) {
 
 // A callback that changes one of two buffers while bytes move between them
 // breaks libevent's buffers for good.
+// What chains are comes along with them.
+static void pass_on(long from, long to) {
+  if (is_special[from]) is_special[to] = true;
+  if (is_shared[from]) is_shared[to] = true;
+}
+
 static void begin_move(void) { m.moving = true; }
 
 static void end_move(void) { m.moving = false; }
@@ -46,7 +53,12 @@ static void empty_lender(long buf) {
   end_move();
 }
 
-void buf_lend(long buf) { has_lent[buf] = true; }
+void buf_lend(long from, long to) {
+  has_lent[from] = true;
+  is_shared[from] = is_shared[to] = true;
+}
+
+bool buf_may_be_pulled_up(long buf) { return !is_shared[buf]; }
 
 bool buf_is_plain(long buf) { return !is_special[buf]; }
 
@@ -70,6 +82,7 @@ void op_buf_renew(const long *a) {
   EFFECT(evbuffer_free);
   bufs[a[0]] = evbuffer_new();
   end_is_frozen[a[0]] = has_lent[a[0]] = is_special[a[0]] = false;
+  is_shared[a[0]] = false;
   EFFECT(evbuffer_new);
 }
 
@@ -125,7 +138,7 @@ void op_buf_vprintf(const long *a) {
 
 void op_buf_add_buffer(const long *a) {
   size_t moved = evbuffer_get_length(bufs[a[1]]);
-  if (is_special[a[1]]) is_special[a[0]] = true;
+  pass_on(a[1], a[0]);
   begin_move();
   int result = evbuffer_add_buffer(bufs[a[0]], bufs[a[1]]);
   end_move();
@@ -135,7 +148,7 @@ void op_buf_add_buffer(const long *a) {
 
 void op_buf_prepend_buffer(const long *a) {
   size_t moved = evbuffer_get_length(bufs[a[1]]);
-  if (is_special[a[1]]) is_special[a[0]] = true;
+  pass_on(a[1], a[0]);
   begin_move();
   int result = evbuffer_prepend_buffer(bufs[a[0]], bufs[a[1]]);
   end_move();
@@ -144,7 +157,7 @@ void op_buf_prepend_buffer(const long *a) {
 }
 
 void op_buf_remove_buffer(const long *a) {
-  if (is_special[a[0]]) is_special[a[1]] = true;
+  pass_on(a[0], a[1]);
   begin_move();
   int result = evbuffer_remove_buffer(bufs[a[0]], bufs[a[1]], (size_t)a[2]);
   end_move();
@@ -175,7 +188,10 @@ void op_buf_reserve_commit(const long *a) {
   if (a[3] == 0 && buf_is_deferred(a[0])) return;
   struct evbuffer_iovec vectors[8];
   struct evbuffer *buf = bufs[a[0]];
-  int count = evbuffer_reserve_space(buf, a[1], vectors, (int)a[2]);
+  // One piece or several, by the buffer: libevent refuses to commit one piece
+  // in front of what is left over from several.
+  int wanted = a[0] % 2 == 0 ? 1 : (int)a[2] + 1;
+  int count = evbuffer_reserve_space(buf, a[1], vectors, wanted);
   EFFECT_IF(evbuffer_reserve_space, count > 0);
   rec("reserve %d\n", count > 0);
   if (count <= 0) return;
@@ -212,6 +228,7 @@ void op_buf_expand(const long *a) {
 }
 
 void op_buf_drain(const long *a) {
+  if (a[1] == 0 && buf_is_deferred(a[0])) return;
   size_t before = evbuffer_get_length(bufs[a[0]]);
   int result = evbuffer_drain(bufs[a[0]], (size_t)a[1]);
   EFFECT_IF(evbuffer_drain, before > 0 && a[1] > 0 && result == 0);
@@ -247,6 +264,7 @@ void op_buf_copyout_from(const long *a) {
 
 void op_buf_pullup(const long *a) {
   struct evbuffer *buf = bufs[a[0]];
+  if (is_shared[a[0]]) return;
   const unsigned char *bytes = evbuffer_pullup(buf, a[1]);
   EFFECT_IF(evbuffer_pullup, bytes != NULL);
   done("pullup", a, bytes != NULL);

@@ -242,7 +242,8 @@ void op_bev_connect(const long *a) {
 
 void op_bev_setfd(const long *a) {
   struct bev_slot *slot = bev_of(a);
-  if (slot == NULL || slot->is_linked || slot->stirred ||
+  // How much of a slow one's output is left is open.
+  if (slot == NULL || slot->is_linked || slot->is_slow || slot->stirred ||
       !may_stir(slot, STIR_OUT)) {
     return;
   }
@@ -309,6 +310,8 @@ void op_bev_peer_shutdown(const long *a) {
 }
 
 void op_bev_peer_close(const long *a) {
+  // Output may be out before, or not.
+  if (bevs[a[0]].stirred & STIR_OUT) return;
   struct bev_slot *slot = peer_may_act(a);
   if (slot == NULL) return;
   close_fd(&slot->peer);
@@ -379,6 +382,17 @@ static void loop_to_rest(void) {
   }
 }
 
+// What a linked one wrote and its partner did not read, since that does not
+// read now.
+static long unread_of(int index) {
+  struct bev_slot *partner = &bevs[bevs[index].partner];
+  if (partner->bev == NULL) return 0;
+  struct evbuffer *input = bufferevent_get_input(partner->bev);
+  long unread = bevs[index].written - partner->in.total -
+                (long)evbuffer_get_length(input);
+  return unread > 0 ? LOAD_MAX : 0;
+}
+
 // Turns the loop until nothing is ready, and writes down where things stand.
 // How many turns that takes is open.
 void op_settle(const long *a) {
@@ -387,5 +401,8 @@ void op_settle(const long *a) {
   loop_to_rest();
   while (drain_peers()) loop_to_rest();
   record_connections();
-  for (int i = 0; i < BEVS_MAX; i++) bevs[i].stirred = bevs[i].load = 0;
+  for (int i = 0; i < BEVS_MAX; i++) {
+    bevs[i].stirred = bevs[i].load = 0;
+    if (bevs[i].bev != NULL && bevs[i].is_linked) bevs[i].load = unread_of(i);
+  }
 }
