@@ -26,16 +26,19 @@ void DeferredSetPriority(event_callback* callback, uint8_t priority) {
 }
 
 bool DeferredSchedule(event_base* base, event_callback* callback) {
-  if (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) {
-    return false;
-  }
+  if (callback->evcb_flags & EVLIST_ACTIVE) return false;
+  // One that was put off comes forward when there is room again.
+  bool was_later = (callback->evcb_flags & EVLIST_ACTIVE_LATER) != 0;
   if (base->deferred_in_turn > kMaxDeferredInTurn) {
-    base->active.PushLater(callback);
+    if (!was_later) base->active.PushLater(callback);
+  } else if (was_later) {
+    base->active.Remove(callback);
+    base->active.Push(callback);
   } else {
     ++base->deferred_in_turn;
     base->active.Push(callback);
   }
-  return true;
+  return !was_later;
 }
 
 void DeferredCancel(event_base* base, event_callback* callback) {
