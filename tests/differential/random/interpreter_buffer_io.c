@@ -180,7 +180,11 @@ void op_buf_sendfile(const long *a) {
   evbuffer_free(buf);
 }
 
+// One call writes a limited number of pieces, and how many there are is open.
+#define WRITTEN_BYTES_MAX 3000
+
 void op_buf_write(const long *a) {
+  if (evbuffer_get_length(buf_of(a[0])) > WRITTEN_BYTES_MAX) return;
   int result = evbuffer_write(buf_of(a[0]), pair[0]);
   EFFECT_IF(evbuffer_write, result > 0);
   done("write", a, result);
@@ -188,6 +192,7 @@ void op_buf_write(const long *a) {
 }
 
 void op_buf_write_atmost(const long *a) {
+  if (evbuffer_get_length(buf_of(a[0])) > WRITTEN_BYTES_MAX) return;
   int result = evbuffer_write_atmost(buf_of(a[0]), pair[0], a[1]);
   EFFECT_IF(evbuffer_write_atmost, result > 0);
   done("write_atmost", a, result);
