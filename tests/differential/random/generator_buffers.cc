@@ -27,7 +27,7 @@ const std::vector<Template>& Templates() {
       {Op::buf_remove, 12, 6, {kBuf, kBytes}},
       {Op::buf_copyout, 8, 3, {kBuf, kBytes}},
       {Op::buf_copyout_from, 12, 3, {kBuf, kPos, kBytes}},
-      {Op::buf_pullup, 12, 4, {kBuf, kMaybeBytes}},
+      {Op::buf_pullup, 24, 6, {kBuf, kMaybeBytes}},
       {Op::buf_length, 3, 2, {kBuf}},
       {Op::buf_peek, 12, 3, {kBuf, kPos, kMaybeBytes}},
       {Op::buf_freeze, 7, 1, {kBuf, kFlag}},
@@ -37,7 +37,7 @@ const std::vector<Template>& Templates() {
       {Op::buf_search, 14, 3, {kBuf, kPattern, kPosOrNone}},
       {Op::buf_search_range, 22, 3, {kBuf, kPattern, kPosOrNone, kPosOrNone}},
       {Op::buf_search_eol, 14, 3, {kBuf, kPosOrNone, kEol}},
-      {Op::buf_find, 18, 4, {kBuf, kPattern}},
+      {Op::buf_find, 28, 6, {kBuf, kPattern}},
       {Op::buf_ptr_set, 6, 2, {kBuf, kPos, kPos}},
       {Op::buf_add_cb, 36, 1, {kBuf, kCbIndex, kAnyScript}},
       {Op::buf_remove_cb, 30, 0, {kBuf, kCbIndex}},
@@ -46,9 +46,9 @@ const std::vector<Template>& Templates() {
       {Op::buf_cb_clear_flags, 24, 1, {kBuf, kCbIndex, kCbFlags}},
       {Op::buf_setcb, 5, 0, {kBuf, kAnyScript}},
       {Op::buf_defer, 5, 0, {kBuf}},
-      {Op::buf_renew, 4, 0, {kBuf}},
+      {Op::buf_renew, 9, 0, {kBuf}},
       {Op::buf_add_reference, 10, 3, {kBuf, kFewBytes, kSeed}},
-      {Op::buf_add_buffer_reference, 50, 4, {kBuf, kBuf}},
+      {Op::buf_add_buffer_reference, 44, 4, {kBuf, kBuf}},
       {Op::buf_add_file, 7, 2, {kBuf, kFar, kOffset, kPart}},
       {Op::segment_new, 16, 1, {kSegment, kFar, kOffset, kPart, kSegmentFlags}},
       {Op::segment_free, 12, 1, {kSegment}},
@@ -73,7 +73,7 @@ void GenerateBuffers(Generator& g) {
   for (long buf = 0; buf < 3; ++buf) {
     g.Emit(0, Op::buf_add, {buf, rng.Between(1, 800), rng.Between(0, 99)});
   }
-  const long count = rng.Between(200, 420);
+  const long count = rng.Between(260, 560);
   for (long i = 0; i < count; ++i) {
     g.EmitRandom(0, Templates());
     // Reserving and filling is one instruction: nothing may come between.
