@@ -98,7 +98,8 @@ void RunDeferred(event_callback*, void* arg) {
 }
 
 void ScheduleDeferred(evbuffer* buffer) {
-  if (buffer->defer_scheduled) return;
+  // Also when it is scheduled already: the loop may have put it off, and has
+  // room for it now.
   if (!DeferredSchedule(buffer->defer_base, &buffer->deferred_callback)) return;
   buffer->defer_scheduled = true;
   BufferIncref(buffer);
