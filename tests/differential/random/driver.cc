@@ -4,14 +4,15 @@
 // byte for byte.
 //
 //   driver --evoke=RUNNER --libevent=RUNNER [--first=N] [--seeds=M]
-//          [--kept=FILE] [--print=SEED] [--show=K]
+//          [--kept=FILE] [--programs=FILE] [--print=SEED] [--show=K]
 //          [--effects_min=N] [--expect_difference]
 //
 // Prints each seed that differs, with the smallest program that still does
 // (the first K; the others by number), and last "M seeds, D differences".
 // Exits 1 when there are any.
 //
-// --kept: seeds of a file, which run first, also under a shard of a test.
+// --kept: seeds of a file, which run first (of a sharded test: in shard 0).
+// --programs: the same with whole programs, see kept_programs.txt.
 // --effects_min: prints how often each function of api_list.h ran with
 //   effect, and fails when one did less often.
 // --expect_difference: the other way round, for planted faults: ends well at
@@ -44,6 +45,7 @@ struct Options {
   std::string evoke;
   std::string libevent;
   std::string kept;
+  std::string programs;
   uint64_t first = 1;
   uint64_t seeds = 2000;
   long effects_min = -1;
@@ -71,6 +73,8 @@ Options Parse(int argc, char** argv) {
       options.libevent = value;
     } else if (name == "--kept") {
       options.kept = value;
+    } else if (name == "--programs") {
+      options.programs = value;
     } else if (name == "--first") {
       options.first = std::stoull(value);
     } else if (name == "--seeds") {
@@ -104,6 +108,28 @@ std::vector<uint64_t> ReadKept(const std::string& path) {
   return seeds;
 }
 
+struct KeptProgram {
+  std::string name;
+  std::string text;
+};
+
+std::vector<KeptProgram> ReadPrograms(const std::string& path) {
+  std::vector<KeptProgram> programs;
+  if (path.empty()) return programs;
+  std::ifstream file(path);
+  if (!file) Fail("cannot read " + path);
+  const std::string head = "program ";
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    if (line.compare(0, head.size(), head) == 0) {
+      programs.push_back({line.substr(head.size()), ""});
+    } else if (!programs.empty()) {
+      programs.back().text += line + "\n";
+    }
+  }
+  return programs;
+}
+
 // The line at which two records part, with the lines before it.
 void PrintParting(const std::string& evoke, const std::string& libevent) {
   std::istringstream ours(evoke);
@@ -134,8 +160,9 @@ class Comparison {
   explicit Comparison(const Options& options)
       : evoke_(options.evoke), libevent_(options.libevent) {}
 
-  bool Differs(const Program& program) {
-    const std::string text = program.ToText();
+  bool Differs(const Program& program) { return Differs(program.ToText()); }
+
+  bool Differs(const std::string& text) {
     evoke_.Start(text);
     libevent_.Start(text);
     evoke_run_ = evoke_.Finish();
@@ -164,6 +191,19 @@ void Show(Comparison& comparison, uint64_t seed) {
   }
   std::cout << "  the records:\n";
   PrintParting(comparison.evoke_run().record, comparison.libevent_run().record);
+}
+
+// Runs the kept programs; returns how many differ.
+uint64_t RunKeptPrograms(Comparison& comparison, const std::string& path) {
+  uint64_t differences = 0;
+  for (const KeptProgram& program : ReadPrograms(path)) {
+    if (!comparison.Differs(program.text)) continue;
+    ++differences;
+    std::cout << "program " << program.name << " differs\n";
+    PrintParting(comparison.evoke_run().record,
+                 comparison.libevent_run().record);
+  }
+  return differences;
 }
 
 // Which of a test's shards this is, as Bazel says it.
@@ -210,7 +250,8 @@ int Main(int argc, char** argv) {
     }
   }
   std::vector<uint64_t> effects(std::size(kApi), 0);
-  uint64_t differences = 0;
+  uint64_t differences =
+      shard == 0 ? RunKeptPrograms(comparison, options.programs) : 0;
   for (const uint64_t seed : seeds) {
     const bool differs = comparison.Differs(Generate(seed));
     for (size_t i = 0; i < effects.size(); ++i) {
