@@ -6,6 +6,7 @@
 #include <event2/util.h>
 #include <netdb.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "util/log.h"
 
@@ -37,6 +38,16 @@ constexpr ErrorText kErrorTexts[] = {
     {EVUTIL_EAI_SYSTEM, "system error"},
 };
 
+// "localhost" is the loopback even where no hosts file says so and no name
+// server is asked: RFC 6761, section 6.3.
+bool MayBeUnknownLocalhost(int result, const char* nodename,
+                           const evutil_addrinfo& hints) {
+  return (result == EAI_NONAME || result == EAI_AGAIN || result == EAI_FAIL ||
+          result == EAI_NODATA) &&
+         nodename != nullptr && strcasecmp(nodename, "localhost") == 0 &&
+         !(hints.ai_flags & AI_NUMERICHOST);
+}
+
 }  // namespace
 
 extern "C" {
@@ -51,7 +62,13 @@ int evutil_getaddrinfo(const char* nodename, const char* servname,
   evutil_addrinfo hints = {};
   if (hints_in != nullptr) hints = *hints_in;
   hints.ai_flags &= ~kReservedFlag;
-  return getaddrinfo(nodename, servname, &hints, res);
+  int result = getaddrinfo(nodename, servname, &hints, res);
+  if (MayBeUnknownLocalhost(result, nodename, hints)) {
+    hints.ai_flags = (hints.ai_flags & ~AI_ADDRCONFIG) | AI_NUMERICHOST;
+    nodename = hints.ai_family == AF_INET6 ? "::1" : "127.0.0.1";
+    result = getaddrinfo(nodename, servname, &hints, res);
+  }
+  return result;
 }
 
 void evutil_freeaddrinfo(evutil_addrinfo* ai) {

@@ -2,6 +2,7 @@
 //
 // Bufferevents: connecting to addresses, names and Unix paths.
 
+#include <netdb.h>
 #include <sys/un.h>
 
 #include "tests/differential/scenarios/bufferevent_support.h"
@@ -384,7 +385,12 @@ SCENARIO(bufferevent_connect_hostname,
   struct event_base *base = new_base();
   try_host(base, AF_INET, "127.0.0.1");
   try_host(base, AF_UNSPEC, "127.0.0.1");
-  try_host(base, AF_INET, "localhost");
+  // Where there is no hosts file, libevent does not know it (differences.md).
+  struct addrinfo *known = NULL;
+  if (getaddrinfo("localhost", NULL, NULL, &known) == 0) {
+    freeaddrinfo(known);
+    try_host(base, AF_INET, "localhost");
+  }
   event_base_free(base);
 }
 
