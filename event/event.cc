@@ -86,6 +86,12 @@ event* event_new(event_base* base, evutil_socket_t fd, short events,
 void event_free(event* ev) {
   if (!IsThere(ev, __func__)) return;
   event_del(ev);
+  // A signal event that was activated in its own callback forgot what is left
+  // of its calls, but those who make them must not see it any more.
+  event_base* running = evoke::t_running_base;
+  if (running != nullptr && running->running_event == ev) {
+    running->deliveries_left = 0;
+  }
   evoke::Free(ev);
 }
 
