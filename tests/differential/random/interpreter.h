@@ -65,6 +65,7 @@ struct machine {
   bool quiet;          // how the loop ends is not recorded
   bool moving;         // between two buffers: callbacks only look
   bool ending;         // callbacks run no scripts any more
+  bool limited;        // few callbacks run between two looks at the kernel
   bool epoll;          // `base` runs on epoll
   int callbacks_left;  // until note_callback ends the loop
 };

@@ -298,6 +298,8 @@ void op_bev_watermark(const long *a) {
   struct bev_slot *slot = bev_of(a);
   if (slot == NULL || ((a[1] & EV_WRITE) && (slot->stirred & STIR_OUT))) return;
   if (a[1] & EV_READ) slot->has_high = a[3] > 0;
+  // Above it, libevent would call for ever.
+  if (slot->has_high) take(slot, SIZE_MAX);
   bufferevent_setwatermark(slot->bev, (short)a[1], (size_t)a[2], (size_t)a[3]);
   EFFECT(bufferevent_setwatermark);
 }

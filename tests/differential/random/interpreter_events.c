@@ -28,6 +28,9 @@ struct slot {
   int script;
 };
 static struct slot slots[EVENTS_MAX];
+// Whose callback runs, and whether something was activated in it.
+static struct slot *running;
+static bool activated_inside;
 
 void events_start(void) { memset(slots, 0, sizeof(slots)); }
 
@@ -46,7 +49,11 @@ static void called(struct slot *slot, evutil_socket_t fd, short what) {
   note_callback();
   rec("event %d fd %d what %d at %lld\n", (int)(slot - slots),
       fd == slot->number ? slot->fd : -2, what, (long long)vt_elapsed_us());
+  struct slot *outer = running;
+  running = slot;
+  activated_inside = false;
   run_script(slot->script);
+  running = outer;
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg) {
@@ -174,7 +181,11 @@ void op_event_new(const long *a) {
 }
 
 void op_event_free(const long *a) {
-  if (slot_of(a) != NULL) slot_free(slot_of(a));
+  struct slot *slot = slot_of(a);
+  // libevent goes on with the calls of a signal event that was activated
+  // again, although it is gone.
+  if (slot == NULL || (slot == running && activated_inside)) return;
+  slot_free(slot);
 }
 
 static void add(struct slot *slot, const struct timeval *tv) {
@@ -231,6 +242,7 @@ void op_event_remove_timer(const long *a) {
 void op_event_active(const long *a) {
   struct slot *slot = slot_of(a);
   if (slot == NULL || slot->is_common) return;
+  activated_inside = true;
   event_active(slot->event, (int)a[1], (short)a[2]);
   EFFECT(event_active);
 }
@@ -316,6 +328,7 @@ void op_active_by_fd(const long *a) {
 void op_active_by_signal(const long *a) {
   if (m.base == NULL) return;
   EFFECT_IF(event_base_active_by_signal, waits(-1, kSignals[a[0]], EV_SIGNAL));
+  activated_inside = true;
   event_base_active_by_signal(m.base, kSignals[a[0]]);
 }
 
@@ -324,6 +337,7 @@ void op_active_by_signal(const long *a) {
 void op_priority_init_again(const long *a) {
   struct slot *slot = slot_of(a);
   if (slot == NULL || slot->is_common) return;
+  activated_inside = true;
   event_active(slot->event, EV_READ, 1);
   rec("priority_init %d\n", event_base_priority_init(m.base, (int)a[1] + 1));
 }

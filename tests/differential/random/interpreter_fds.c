@@ -45,7 +45,9 @@ int fd_slot_of(int fd) {
 int fd_priority(long fd, long wanted) {
   if (m.priorities == 1) return fd == 0 ? 0 : -1;
   long priority = 1 + fd * 2 + wanted % 2;
-  return priority < m.priorities ? (int)priority : -1;
+  // The last one is that of common timeouts, where there are any.
+  int last = m.priorities > 3 ? m.priorities - 2 : m.priorities - 1;
+  return priority <= last ? (int)priority : -1;
 }
 
 // A new pair for the slot; events on the old one go first.

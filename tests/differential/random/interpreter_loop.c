@@ -36,7 +36,8 @@ void op_base_new(const long *a) {
   }
   int hint = event_config_set_num_cpus_hint(config, 2);
   EFFECT_IF(event_config_set_num_cpus_hint, hint == 0);
-  if (a[3] >= 0 || a[4] >= 0) {
+  m.limited = a[3] >= 0 || a[4] >= 0;
+  if (m.limited) {
     struct timeval interval = {0, a[3]};
     int result = event_config_set_max_dispatch_interval(
         config, a[3] >= 0 ? &interval : NULL, (int)a[4], (int)a[5]);
@@ -76,6 +77,13 @@ static void on_stopped(int why) {
   event_base_loopbreak(m.base);
 }
 
+static bool any_common(void) {
+  for (int i = 0; i < COMMON_MAX; i++) {
+    if (common_tv[i] != NULL) return true;
+  }
+  return false;
+}
+
 // A loop of at most `cells` of time and CALLBACKS_MAX callbacks.
 static void turn(long flags, long cells) {
   if (m.base == NULL) return;
@@ -87,6 +95,9 @@ static void turn(long flags, long cells) {
   if (m.depth > 0) return;
   // What is a turn differs then.
   if (flags > 0 && !m.quiet && something_slow_is_stirred()) return;
+  // The callback with which libevent fires common timeouts counts as work left
+  // to do when a limit cuts it off.
+  if (flags > 0 && (flags & EVLOOP_ONCE) && m.limited && any_common()) return;
   m.in_loop = true;
   // How many turns a settling takes is open, and so is what a limit cuts off.
   m.callbacks_left = m.quiet ? INT_MAX : CALLBACKS_MAX;
