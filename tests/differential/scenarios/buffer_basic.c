@@ -117,8 +117,7 @@ SCENARIO(buffer_pullup,
     if (p == NULL)
       rec("pullup %zd: NULL", (ssize_t)size);
     else
-      rec_data("pullup", p,
-               size < 0 ? evbuffer_get_length(b) : (size_t)size);
+      rec_data("pullup", p, size < 0 ? evbuffer_get_length(b) : (size_t)size);
     rec_buffer("  whole", b);
     if (p != NULL) {
       p = evbuffer_pullup(b, 1);
