@@ -32,6 +32,7 @@ constexpr const char* kMethods[] = {"epoll", "poll", "select"};
 std::string g_ours_path;
 std::string g_oracle_path;
 std::string g_expected_dir;
+std::string g_differences_path;
 
 // The two records side by side as a diff: common lines, then '-' for `left`
 // and '+' for `right`, by the longest common subsequence.
@@ -130,7 +131,10 @@ class OnOneBackend : public testing::Test {
   }
 
   void CompareWithExpectation(const Outcome& ours, const Outcome& oracle) {
-    std::string expected;
+    std::string expected, differences;
+    ASSERT_TRUE(ReadFile(g_differences_path, differences));
+    EXPECT_NE(differences.find("`" + scenario_.name + "`"), std::string::npos)
+        << g_differences_path << " does not explain it";
     ASSERT_TRUE(ReadExpected(scenario_.name, method_, expected))
         << "expected/" << scenario_.name << ".txt is missing";
     EXPECT_TRUE(ours.record == expected)
@@ -210,6 +214,7 @@ int main(int argc, char** argv) {
   g_ours_path = TakeFlag(argc, argv, "ours");
   g_oracle_path = TakeFlag(argc, argv, "oracle");
   g_expected_dir = TakeFlag(argc, argv, "expected");
+  g_differences_path = TakeFlag(argc, argv, "differences");
   testing::InitGoogleTest(&argc, argv);
   RegisterAll();
   return RUN_ALL_TESTS();
