@@ -57,6 +57,7 @@ int TakeUpConnect(SocketBufferevent* socket, ConnectState state, int error) {
       return 0;
     case ConnectState::kConnected:
       // Told when the socket is writable, as if it had taken its time.
+      if ((bev->enabled & EV_WRITE) && WaitForWritable(bev) < 0) return -1;
       socket->connecting = true;
       Trigger(bev, EV_WRITE, BEV_OPT_DEFER_CALLBACKS);
       return 0;

@@ -103,7 +103,9 @@ void WriteOutput(bufferevent* bev, bool is_news) {
     ssize_t bytes =
         BufferWriteFd(bev->output, bev->ev_write.ev_fd, WriteLimit(bev));
     if (bytes < 0 && IsIoRetriable(errno)) {
-      if (!IsWaiting(bev->ev_write)) WaitForWritable(bev);
+      if (!IsWaiting(bev->ev_write) && WaitForWritable(bev) < 0) {
+        StopWriting(bev, BEV_EVENT_ERROR, errno);
+      }
       return;
     }
     if (bytes <= 0) {
@@ -114,8 +116,10 @@ void WriteOutput(bufferevent* bev, bool is_news) {
   }
   if (bev->output->length() == 0) {
     event_del(&bev->ev_write);
-  } else if (!IsWaiting(bev->ev_write) && (bev->enabled & EV_WRITE)) {
-    WaitForWritable(bev);
+  } else if (!IsWaiting(bev->ev_write) && (bev->enabled & EV_WRITE) &&
+             WaitForWritable(bev) < 0) {
+    StopWriting(bev, BEV_EVENT_ERROR, errno);
+    return;
   }
   if (is_news) Trigger(bev, EV_WRITE, 0);
 }
@@ -220,7 +224,7 @@ void OutputChanged(evbuffer*, const evbuffer_cb_info* info, void* arg) {
   }
   // Without an fd nothing can go out, but the write timeout runs.
   if (Self(bev)->connecting || bev->ev_write.ev_fd < 0) {
-    WaitForWritable(bev);
+    if (WaitForWritable(bev) < 0) ActivateError(Self(bev), errno);
   } else {
     LoopOf(bev)->flush.Add(&Self(bev)->flush);
   }
@@ -240,8 +244,8 @@ int Enable(bufferevent* bev, short events) {
     // Of two events on one fd the later runs first; so a write that came before
     // has to wait for writability, or its callback would overtake.
     if (Self(bev)->flush.listed() && !IsWaiting(bev->ev_read)) {
+      if (WaitForWritable(bev) < 0) return -1;
       LoopOf(bev)->flush.Remove(&Self(bev)->flush);
-      WaitForWritable(bev);
     }
     if (AddWithTimeout(&bev->ev_read, bev->timeout_read) < 0) return -1;
   }
@@ -288,8 +292,10 @@ int TimeoutsChanged(bufferevent* bev) {
 int Flush(bufferevent*, short, bufferevent_flush_mode) { return 0; }
 
 int SetFd(bufferevent* bev, evutil_socket_t fd) {
-  SocketSetFd(bev, fd);
-  return 0;
+  // A descriptor that cannot be waited for is told by the log, as in libevent;
+  // want of memory is an error.
+  errno = 0;
+  return SocketSetFd(bev, fd) < 0 && errno == ENOMEM ? -1 : 0;
 }
 
 evutil_socket_t GetFd(const bufferevent* bev) { return bev->ev_read.ev_fd; }
@@ -352,7 +358,7 @@ int WaitForWritable(bufferevent* bev) {
   return AddWithTimeout(&bev->ev_write, bev->timeout_write);
 }
 
-void SocketSetFd(bufferevent* bev, evutil_socket_t fd) {
+int SocketSetFd(bufferevent* bev, evutil_socket_t fd) {
   CancelDirectWrite(bev);
   event_del(&bev->ev_read);
   event_del(&bev->ev_write);
@@ -361,7 +367,7 @@ void SocketSetFd(bufferevent* bev, evutil_socket_t fd) {
   evbuffer_unfreeze(bev->input, 0);
   evbuffer_unfreeze(bev->output, 1);
   AssignEvents(bev, LoopOf(bev), fd);
-  if (fd >= 0) bufferevent_enable(bev, bev->enabled);
+  return fd >= 0 ? bufferevent_enable(bev, bev->enabled) : 0;
 }
 
 }  // namespace evoke

@@ -39,7 +39,8 @@ extern const bufferevent_ops kSocketOps;
 SocketBufferevent* SocketOf(bufferevent* bev, const char* function);
 
 // Waits for `fd` from now on instead of the old one, in the enabled directions.
-void SocketSetFd(bufferevent* bev, evutil_socket_t fd);
+// -1 with errno when it cannot wait for it; the fd is set all the same.
+int SocketSetFd(bufferevent* bev, evutil_socket_t fd);
 
 // Waits until the socket can be written, and until the write timeout if there
 // is one. 0, or -1 with errno set.

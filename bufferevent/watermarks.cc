@@ -2,6 +2,7 @@
 //
 // Levels of the buffers, and the pausing of a direction that comes of them (and
 // of other reasons: each has its bit, and a direction moves when all are gone).
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 
@@ -40,9 +41,15 @@ void SuspendRead(bufferevent* bev, SuspendReason why) {
 void ResumeRead(bufferevent* bev, SuspendReason why) {
   BuffereventImpl* impl = ImplOf(bev);
   impl->read_suspended &= ~why;
-  if (impl->read_suspended == 0 && (bev->enabled & EV_READ)) {
-    bev->be_ops->enable(bev, EV_READ);
-  }
+  if (impl->read_suspended != 0 || !(bev->enabled & EV_READ)) return;
+  errno = 0;
+  if (bev->be_ops->enable(bev, EV_READ) == 0 || errno != ENOMEM) return;
+  // Whoever drained cannot be told; a peer that is read no more, silently,
+  // would be worse than an error.
+  bufferevent_disable(bev, EV_READ);
+  errno = ENOMEM;
+  RunEventCallback(bev, BEV_EVENT_READING | BEV_EVENT_ERROR,
+                   BEV_OPT_DEFER_CALLBACKS);
 }
 
 void SuspendWrite(bufferevent* bev, SuspendReason why) {

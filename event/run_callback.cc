@@ -32,7 +32,11 @@ void RunPersistent(event_base* base, event* ev) {
     if (next_us < now_us) next_us = SaturatingAdd(now_us, interval_us);
     timeval next = TimevalFromMicros(next_us);
     next.tv_usec |= mark;
-    AddEvent(ev, &next, TimeoutIs::kAbsolute);
+    if (AddEvent(ev, &next, TimeoutIs::kAbsolute) < 0) {
+      // Others took its place in the heap before it ran, and the heap could
+      // not grow.
+      LogWarnErrno("event_base_loop: a persistent event loses its timeout");
+    }
   }
   ev->ev_evcallback.evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
                                                 ev->ev_evcallback.evcb_arg);

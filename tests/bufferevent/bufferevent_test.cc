@@ -340,5 +340,115 @@ TEST(BuffereventMemoryTest, AnyAllocationMayFail) {
   event_set_mem_functions(nullptr, nullptr, nullptr);
 }
 
+// A loop whose heap of timers has no place left, and cannot grow.
+class WithoutRoomForTimers : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    event_set_mem_functions(LimitedMalloc, LimitedRealloc, CountedFree);
+    event_set_log_callback([](int, const char*) {});
+    base_ = event_base_new();
+    ASSERT_EQ(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, fds_), 0);
+    for (int fd : fds_) evutil_make_socket_nonblocking(fd);
+    bev_ = bufferevent_socket_new(base_, fds_[0], BEV_OPT_CLOSE_ON_FREE);
+    bufferevent_setcb(bev_, nullptr, nullptr, OnEvent, this);
+    // The program's own allocations, before there is nothing to be had.
+    for (event& timer : timers_) evtimer_assign(&timer, base_, Ignore, nullptr);
+  }
+  void TearDown() override {
+    g_allocations_left = -1;
+    bufferevent_free(bev_);
+    for (event& timer : timers_) event_del(&timer);
+    event_base_free(base_);
+    close(fds_[1]);
+    EXPECT_EQ(g_blocks, 0);
+    event_set_log_callback(nullptr);
+    event_set_mem_functions(nullptr, nullptr, nullptr);
+  }
+
+  void FillTimers() {
+    g_allocations_left = 0;
+    const timeval long_time = {1000, 0};
+    bool full = false;
+    for (event& timer : timers_) {
+      full = evtimer_add(&timer, &long_time) < 0;
+      if (full) break;
+    }
+    ASSERT_TRUE(full);
+  }
+  void Turn() { event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK); }
+
+  static void Ignore(evutil_socket_t, short, void*) {}
+  static void OnEvent(bufferevent*, short what, void* arg) {
+    auto* self = static_cast<WithoutRoomForTimers*>(arg);
+    self->told_ = what;
+    self->told_errno_ = errno;
+  }
+
+  event_base* base_ = nullptr;
+  int fds_[2];
+  bufferevent* bev_ = nullptr;
+  event timers_[1000];
+  short told_ = 0;
+  int told_errno_ = 0;
+};
+
+TEST_F(WithoutRoomForTimers, ReadingThatCannotResumeIsAnError) {
+  const timeval timeout = {10, 0};
+  bufferevent_set_timeouts(bev_, &timeout, nullptr);
+  bufferevent_setwatermark(bev_, EV_READ, 0, 4);
+  bufferevent_enable(bev_, EV_READ);
+  ASSERT_EQ(write(fds_[1], "12345678", 8), 8);
+  Turn();
+  Turn();
+  ASSERT_EQ(evbuffer_get_length(bufferevent_get_input(bev_)), 4u);
+  FillTimers();
+  EXPECT_EQ(evbuffer_drain(bufferevent_get_input(bev_), 4), 0);
+  EXPECT_EQ(told_, 0) << "not inside the program's own call";
+  Turn();
+  EXPECT_EQ(told_, BEV_EVENT_READING | BEV_EVENT_ERROR);
+  EXPECT_EQ(told_errno_, ENOMEM);
+  EXPECT_EQ(bufferevent_get_enabled(bev_) & EV_READ, 0);
+}
+
+TEST_F(WithoutRoomForTimers, OutputThatCannotWaitIsAnErrorAndStays) {
+  const timeval timeout = {10, 0};
+  bufferevent_set_timeouts(bev_, nullptr, &timeout);
+  std::string much(4 << 20, 'x');
+  bufferevent_set_max_single_write(bev_, much.size());
+  ASSERT_EQ(bufferevent_write(bev_, much.data(), much.size()), 0);
+  FillTimers();
+  Turn();
+  Turn();
+  EXPECT_EQ(told_, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
+  EXPECT_EQ(told_errno_, ENOMEM);
+  size_t left = evbuffer_get_length(bufferevent_get_output(bev_));
+  EXPECT_GT(left, 0u);
+  size_t came = 0;
+  char part[65536];
+  for (ssize_t n; (n = read(fds_[1], part, sizeof(part))) > 0;) came += n;
+  EXPECT_EQ(came + left, much.size());
+}
+
+TEST_F(WithoutRoomForTimers, EnablingReadsKeepsOutputOnItsWay) {
+  const timeval timeout = {10, 0};
+  bufferevent_set_timeouts(bev_, nullptr, &timeout);
+  ASSERT_EQ(bufferevent_write(bev_, "abc", 3), 0);
+  FillTimers();
+  EXPECT_EQ(bufferevent_enable(bev_, EV_READ), -1);
+  Turn();
+  char part[8];
+  EXPECT_EQ(read(fds_[1], part, sizeof(part)), 3);
+}
+
+TEST_F(WithoutRoomForTimers, ANewFdThatCannotBeWaitedForIsAnError) {
+  const timeval timeout = {10, 0};
+  bufferevent_set_timeouts(bev_, &timeout, &timeout);
+  int fd = bufferevent_getfd(bev_);
+  FillTimers();
+  EXPECT_EQ(bufferevent_setfd(bev_, fd), -1);
+  g_allocations_left = -1;
+  EXPECT_EQ(bufferevent_setfd(bev_, fd), 0);
+}
+
 }  // namespace
 }  // namespace evoke::testing
