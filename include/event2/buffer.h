@@ -296,6 +296,12 @@ int evbuffer_ptr_set(struct evbuffer *buf, struct evbuffer_ptr *ptr,
  * for one. */
 int evbuffer_read(struct evbuffer *buf, evutil_socket_t fd, int howmuch);
 
+/* The most bytes that one evbuffer_read() takes, 4096 to begin with; a
+ * `howmuch` above it is cut down to it.  Setting: -1 when `max` is 0 or more
+ * than INT_MAX.  Since 2.2. */
+int evbuffer_set_max_read(struct evbuffer *buf, size_t max);
+size_t evbuffer_get_max_read(struct evbuffer *buf);
+
 /* Writes from the front to `fd`, as much as it takes in one call, or at most
  * `howmuch` bytes (-1: no limit), and drops what was written.  Return how many
  * bytes; -1 with errno, and when there is nothing to write. */

@@ -156,6 +156,11 @@ int bufferevent_get_priority(const struct bufferevent *bev);
  * stay.  The old fd is not closed.  -1 when it is of a kind without fd. */
 int bufferevent_setfd(struct bufferevent *bev, evutil_socket_t fd);
 
+/* As bufferevent_setfd(), but the old fd is closed, where the bufferevent has
+ * one and was made with BEV_OPT_CLOSE_ON_FREE.  -1 when it is of a kind without
+ * fd; the old fd is open then.  Since 2.2. */
+int bufferevent_replacefd(struct bufferevent *bev, evutil_socket_t fd);
+
 /* The fd, or -1. */
 evutil_socket_t bufferevent_getfd(struct bufferevent *bev);
 
@@ -251,6 +256,52 @@ void bufferevent_trigger(struct bufferevent *bev, short iotype, int options);
 void bufferevent_trigger_event(struct bufferevent *bev, short what,
                                int options);
 
+/* ---- Filters ------------------------------------------------------------- */
+
+/* What a filter did. */
+enum bufferevent_filter_result {
+  /* Bytes were written. */
+  BEV_OK = 0,
+  /* None can be until there are more. */
+  BEV_NEED_MORE = 1,
+  /* It cannot go on; the event callback gets BEV_EVENT_ERROR. */
+  BEV_ERROR = 2
+};
+
+/* Takes bytes from `src` and adds what it makes of them to `dst`, at most
+ * `dst_limit` of them if it can (-1: any number).  `mode` tells whether it may
+ * keep some back.  `ctx` is that of bufferevent_filter_new(). */
+typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(
+    struct evbuffer *src, struct evbuffer *dst, ev_ssize_t dst_limit,
+    enum bufferevent_flush_mode mode, void *ctx);
+
+/*
+ * Makes a bufferevent over `underlying`, whose callbacks it takes over: what is
+ * read there comes through `input_filter`, what is written here goes there
+ * through `output_filter`; NULL passes the bytes on as they are.  `options` are
+ * BEV_OPT_...; with BEV_OPT_CLOSE_ON_FREE the filter frees `underlying`, which
+ * otherwise stays the caller's and must outlive it.  Both share a lock if they
+ * have one.  `free_context` (NULL: none) is called with `ctx` when the filter
+ * is gone.  NULL when memory is short.
+ */
+struct bufferevent *bufferevent_filter_new(struct bufferevent *underlying,
+                                           bufferevent_filter_cb input_filter,
+                                           bufferevent_filter_cb output_filter,
+                                           int options,
+                                           void (*free_context)(void *),
+                                           void *ctx);
+
+/* ---- Pairs --------------------------------------------------------------- */
+
+/* Makes two bufferevents in `pair`, each of which reads what is written to the
+ * other, without a socket.  Their callbacks are always deferred.  Freeing one
+ * leaves the other; each is the caller's to free.  -1 when memory is short. */
+int bufferevent_pair_new(struct event_base *base, int options,
+                         struct bufferevent *pair[2]);
+
+/* The other one of a pair; NULL when it was freed, or for other kinds. */
+struct bufferevent *bufferevent_pair_get_partner(struct bufferevent *bev);
+
 /* ---- How much at once --------------------------------------------------- */
 
 /* The most bytes that one read or write moves; 0 or more than EV_SSIZE_MAX
@@ -263,6 +314,105 @@ ev_ssize_t bufferevent_get_max_single_write(struct bufferevent *bev);
 /* The most bytes that the next read or write would move. */
 ev_ssize_t bufferevent_get_max_to_read(struct bufferevent *bev);
 ev_ssize_t bufferevent_get_max_to_write(struct bufferevent *bev);
+
+/* ---- Rate limits --------------------------------------------------------- */
+
+/* How fast, as token buckets: bytes that come in each tick, and how many there
+ * may be at most.  Opaque. */
+struct ev_token_bucket_cfg;
+
+/* Bufferevents that share one limit.  Opaque. */
+struct bufferevent_rate_limit_group;
+
+/* No limit: the highest rate and burst. */
+#define EV_RATE_LIMIT_MAX EV_SSIZE_MAX
+
+/*
+ * Makes a limit: `read_rate` and `write_rate` bytes a tick on average,
+ * `read_burst` and `write_burst` bytes at most in any one.  A tick is
+ * `tick_len`, in whole milliseconds; NULL: a second.  The caller frees it, when
+ * no bufferevent uses it any more.  NULL when a rate is 0, above its burst or
+ * above EV_RATE_LIMIT_MAX, or memory is short.
+ */
+struct ev_token_bucket_cfg *ev_token_bucket_cfg_new(
+    size_t read_rate, size_t read_burst, size_t write_rate, size_t write_burst,
+    const struct timeval *tick_len);
+
+/* Frees `cfg`, which nothing uses any more. */
+void ev_token_bucket_cfg_free(struct ev_token_bucket_cfg *cfg);
+
+/* Limits the bufferevent to `cfg`, which stays the caller's and must outlive
+ * that; NULL: limits it no more.  Reading, and writing, pause while the bucket
+ * is empty.  Sockets heed limits.  -1 when memory is short. */
+int bufferevent_set_rate_limit(struct bufferevent *bev,
+                               struct ev_token_bucket_cfg *cfg);
+
+/* The limit that was set, or NULL. */
+const struct ev_token_bucket_cfg *bufferevent_get_token_bucket_cfg(
+    const struct bufferevent *bev);
+
+/* The bytes left in the bufferevent's own bucket, which may be negative;
+ * EV_SSIZE_MAX without a limit. */
+ev_ssize_t bufferevent_get_read_limit(struct bufferevent *bev);
+ev_ssize_t bufferevent_get_write_limit(struct bufferevent *bev);
+
+/* Takes `decr` bytes from the bucket (a negative number gives some back);
+ * reading or writing pauses or goes on as that asks for.  The bufferevent must
+ * have a limit.  -1 on failure. */
+int bufferevent_decrement_read_limit(struct bufferevent *bev, ev_ssize_t decr);
+int bufferevent_decrement_write_limit(struct bufferevent *bev, ev_ssize_t decr);
+
+/* Makes a group limited to a copy of `cfg`, with its timer on `base`; members
+ * may have other bases.  The caller frees it.  NULL when memory is short. */
+struct bufferevent_rate_limit_group *bufferevent_rate_limit_group_new(
+    struct event_base *base, const struct ev_token_bucket_cfg *cfg);
+
+/* Frees a group, which must have no members. */
+void bufferevent_rate_limit_group_free(
+    struct bufferevent_rate_limit_group *group);
+
+/* Puts the bufferevent into `group` and out of any other; NULL: only out.  -1
+ * when memory is short. */
+int bufferevent_add_to_rate_limit_group(
+    struct bufferevent *bev, struct bufferevent_rate_limit_group *group);
+
+/* Takes the bufferevent out of its group, if it is in one.  Always 0. */
+int bufferevent_remove_from_rate_limit_group(struct bufferevent *bev);
+
+/* Replaces the group's limit by a copy of `cfg`.  -1 when an argument is NULL
+ * or the timer cannot be set. */
+int bufferevent_rate_limit_group_set_cfg(
+    struct bufferevent_rate_limit_group *group,
+    const struct ev_token_bucket_cfg *cfg);
+
+/* The fewest bytes that a member gets at a time while the group has any, 64 to
+ * begin with; keeps many members from sending tiny packets.  -1 when it is more
+ * than EV_SSIZE_MAX. */
+int bufferevent_rate_limit_group_set_min_share(
+    struct bufferevent_rate_limit_group *group, size_t min_share);
+
+/* The bytes left in the group's bucket, which may be negative. */
+ev_ssize_t bufferevent_rate_limit_group_get_read_limit(
+    struct bufferevent_rate_limit_group *group);
+ev_ssize_t bufferevent_rate_limit_group_get_write_limit(
+    struct bufferevent_rate_limit_group *group);
+
+/* Takes `decr` bytes from the group's bucket (a negative number gives some
+ * back); the members pause or go on as that asks for.  -1 on failure. */
+int bufferevent_rate_limit_group_decrement_read(
+    struct bufferevent_rate_limit_group *group, ev_ssize_t decr);
+int bufferevent_rate_limit_group_decrement_write(
+    struct bufferevent_rate_limit_group *group, ev_ssize_t decr);
+
+/* How many bytes the members have read and written since the group was made or
+ * the totals were reset; each pointer may be NULL. */
+void bufferevent_rate_limit_group_get_totals(
+    struct bufferevent_rate_limit_group *group, ev_uint64_t *total_read_out,
+    ev_uint64_t *total_written_out);
+
+/* Sets both totals to 0. */
+void bufferevent_rate_limit_group_reset_totals(
+    struct bufferevent_rate_limit_group *group);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

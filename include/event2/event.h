@@ -25,7 +25,11 @@
  *   clock moves none.  The caller keeps every timeval that it passes.
  * - Strings that are passed in are copied, if they are kept at all.
  * - A base, its events, and all objects that belong to it are used by one
- *   thread at a time.
+ *   thread at a time, unless locking was switched on before the base was made
+ *   (event2/thread.h).  Then the functions here may be called from any thread,
+ *   but for freeing the base and what says otherwise; and callbacks of the
+ *   program run without the base's lock.
+ * - "Since 2.2": libevent 2.1 has no such function; libevent 2.2 does.
  */
 #ifndef EVENT2_EVENT_H_INCLUDED_
 #define EVENT2_EVENT_H_INCLUDED_
@@ -92,6 +96,11 @@ int event_reinit(struct event_base *base);
  * name.  The string belongs to the library. */
 const char *event_base_get_method(const struct event_base *base);
 
+/* How the base learns of signals: "signal", by a handler that writes to a
+ * socket pair, or "signalfd".  The string belongs to the library.  Since 2.2.
+ */
+const char *event_base_get_signal_method(const struct event_base *base);
+
 /*
  * The names of all backends of this build, best first, ended by NULL, whether
  * or not the environment rules them out.  Array and strings belong to the
@@ -132,7 +141,12 @@ enum event_base_config_flag {
   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST = 0x10,
   /* Time with a resolution finer than the kernel's cheap clock.  The variable
    * EVENT_PRECISE_TIMER does the same. */
-  EVENT_BASE_FLAG_PRECISE_TIMER = 0x20
+  EVENT_BASE_FLAG_PRECISE_TIMER = 0x20,
+  /* Signals by signalfd(2), where the kernel has it, instead of a handler.  A
+   * signal is blocked, in the thread that adds its first event, until its last
+   * one is deleted; children inherit that.  The other threads must block it
+   * themselves.  The variable EVENT_USE_SIGNALFD does the same.  Since 2.2. */
+  EVENT_BASE_FLAG_USE_SIGNALFD = 0x80
 };
 
 /* Makes an empty set of wishes, which the caller frees.  NULL when memory is
@@ -385,6 +399,28 @@ int event_pending(const struct event *ev, short events, struct timeval *tv);
  * memory must have been set to zero before. */
 int event_initialized(const struct event *ev);
 
+/* ---- Finalizers: giving up an event that another thread may be running --- */
+
+/* Runs in the loop, with the event's priority, when no callback of the event
+ * runs or will run any more: `ev` and its `arg` may be freed here.  It must not
+ * add or activate the event. */
+typedef void (*event_finalize_callback_fn)(struct event *ev, void *arg);
+
+/*
+ * Deletes the event and has `callback` called once nothing uses the event any
+ * more.  Never waits, from whichever thread, even while the event's callback
+ * runs in another: for programs that would deadlock if event_del() waited, and
+ * which make such events with EV_FINALIZE.  From here on the event cannot be
+ * added or activated, and the memory belongs to the library until `callback`
+ * runs; freeing the base first runs it, too (see event_base_free_nofinalize()).
+ * event_free_finalize() frees the event after `callback`, event_finalize() does
+ * not.  `flags` is 0.  0; -1 when the event has no base.
+ */
+int event_finalize(unsigned flags, struct event *ev,
+                   event_finalize_callback_fn callback);
+int event_free_finalize(unsigned flags, struct event *ev,
+                        event_finalize_callback_fn callback);
+
 /* ---- What an event was made with ---------------------------------------- */
 
 /* The file descriptor, the signal number, or -1. */
@@ -435,6 +471,42 @@ int event_priority_set(struct event *ev, int priority);
 /* Moves an event that is not pending and not active to another base; its
  * priority becomes that base's middle.  -1 when it is in use. */
 int event_base_set(struct event_base *base, struct event *ev);
+
+/* ---- Looking at a base --------------------------------------------------- */
+
+/* What event_base_get_num_events() counts, or-ed together: */
+/* events that are active, */
+#define EVENT_BASE_COUNT_ACTIVE 1U
+/* what keeps the loop running without being an event, such as a deferred
+ * callback that has to come, */
+#define EVENT_BASE_COUNT_VIRTUAL 2U
+/* events that are added. */
+#define EVENT_BASE_COUNT_ADDED 4U
+
+/* How many events there are of the kinds in `flags` (EVENT_BASE_COUNT_...).
+ * One of two kinds counts twice, and what the library adds for itself counts:
+ * a measure of load rather than of what the program did. */
+int event_base_get_num_events(struct event_base *base, unsigned int flags);
+
+/* The highest number that there ever was of each kind in `flags`, added up.
+ * With `clear` not 0 the measure begins anew from 0. */
+int event_base_get_max_events(struct event_base *base, unsigned int flags,
+                              int clear);
+
+/* Sees one event; 0 to go on, anything else to stop.  It must not change what
+ * is added or active. */
+typedef int (*event_base_foreach_event_cb)(const struct event_base *base,
+                                           const struct event *ev, void *arg);
+
+/* Calls `fn` for each event that is added or active, the library's own too,
+ * once each, with the base's lock held.  Returns 0, or what `fn` returned when
+ * it stopped; -1 when an argument is NULL. */
+int event_base_foreach_event(struct event_base *base,
+                             event_base_foreach_event_cb fn, void *arg);
+
+/* Writes a list of the events that are added, and of those that are active, to
+ * `output`, for people to read.  The form may change. */
+void event_base_dump_events(struct event_base *base, FILE *output);
 
 /* ---- Timers, signals and user events by shorter names ------------------- */
 
@@ -514,6 +586,20 @@ void event_set_fatal_callback(event_fatal_cb cb);
 /* Switches messages of EVENT_LOG_DEBUG on (EVENT_DBG_ALL) or off
  * (EVENT_DBG_NONE), where the library was built with them. */
 void event_enable_debug_logging(ev_uint32_t which);
+
+/*
+ * Watches over the use of events from now on, for the whole process, at a
+ * price in time and memory: adding or deleting what was never assigned,
+ * assigning or changing what is pending, and the like end the process with a
+ * message (see event_set_fatal_callback()).  To be called before any event or
+ * base is made, and once; too late, or again, is fatal.
+ */
+void event_enable_debug_mode(void);
+
+/* Tells debug mode that memory of event_assign() is no event any more, before
+ * it is reused; event_free() does so by itself.  Does nothing without debug
+ * mode.  The event must be neither pending nor active. */
+void event_debug_unassign(struct event *ev);
 
 /*
  * Takes all memory from these functions from now on; NULL for one means the C

@@ -55,6 +55,10 @@ typedef void (*evconnlistener_errorcb)(struct evconnlistener *listener,
 #define LEV_OPT_REUSEABLE_PORT (1u << 7)
 /* evutil_make_listen_socket_ipv6only() before bind(). */
 #define LEV_OPT_BIND_IPV6ONLY (1u << 8)
+/* An IPv6 socket takes IPv4 connections too, whatever the system's default;
+ * their peers' addresses are v4-mapped.  Only for evconnlistener_new_bind(),
+ * and not together with LEV_OPT_BIND_IPV6ONLY.  Since 2.2. */
+#define LEV_OPT_BIND_IPV4_AND_IPV6 (1u << 9)
 
 /*
  * Makes a listener for `fd`, a bound, non-blocking socket.  listen() is called

@@ -114,6 +114,14 @@ int evutil_make_listen_socket_ipv6only(evutil_socket_t sock);
  * after a second or so without them (TCP_DEFER_ACCEPT). */
 int evutil_make_tcp_listen_socket_deferred(evutil_socket_t sock);
 
+/*
+ * Switches TCP keep-alive on, if `on` is not 0, or off.  On: after `timeout_s`
+ * seconds of silence the peer is probed, and given up after three probes, a
+ * third of that time apart (a second at least), that it does not answer.  With
+ * a `timeout_s` below 1 the system's own times hold.  Since 2.2.
+ */
+int evutil_set_tcp_keepalive(evutil_socket_t sock, int on, int timeout_s);
+
 /* Closes the socket. */
 int evutil_closesocket(evutil_socket_t sock);
 #define EVUTIL_CLOSESOCKET(s) evutil_closesocket(s)

@@ -68,8 +68,20 @@ expect 1 "stray_helper" exported "$api" names.so
 expect 1 "soname is not good.so.8" dynamic good.so.8 good.so
 expect 0 "" dynamic good.so.7 good.so
 expect 1 "libstdc++" dynamic cxx.so.7 cxx.so
+# No function of theirs is promised for later.
+export NOT_YET_DEFINED=/dev/null
 expect 1 "declared, but not in good.so: evoke_function_7" declared "$PWD/include" good.so
 expect 1 "in good.so, but in no header: event_base_new" declared "$PWD/include" good.so
+{
+  echo '# head'
+  echo evoke_function_7
+  echo event_base_new
+} >later.txt
+export NOT_YET_DEFINED=$PWD/later.txt
+expect 1 "in not_yet_defined.txt, but defined: event_base_new" \
+  declared "$PWD/include" good.so
+expect 1 "declared, but not in good.so: evoke_function_8" \
+  declared "$PWD/include" good.so
 
 [[ $failed = 0 ]] && echo "every planted offence was found"
 exit $failed
