@@ -98,6 +98,7 @@ void LogFatal(int code, const char* format, ...) {
     // A fatal callback must not return: what it was told of can't be undone.
     abort();
   }
+  if (code == kAbortCode) abort();
   exit(code);
 }
 

@@ -20,8 +20,12 @@ void LogWarnErrno(const char* format, ...) ABSL_PRINTF_ATTRIBUTE(1, 2);
 // News that is no fault.
 void LogMessage(const char* format, ...) ABSL_PRINTF_ATTRIBUTE(1, 2);
 
+// The code of faults that leave a core dump (libevent's number).
+inline constexpr int kAbortCode = static_cast<int>(0xdeaddead);
+
 // Something that the library cannot go on from: logs, then calls the fatal
-// callback (event_set_fatal_callback), or exits with status `code`.
+// callback (event_set_fatal_callback), or exits with status `code` (aborts for
+// kAbortCode).
 [[noreturn]] void LogFatal(int code, const char* format, ...)
     ABSL_PRINTF_ATTRIBUTE(2, 3);
 

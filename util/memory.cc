@@ -78,3 +78,15 @@ char* DuplicateString(const char* text) {
 }
 
 }  // namespace evoke
+
+// What a libevent_pthreads, ours or the system's, takes its memory from.
+// Private to libevent, as the names tell.
+extern "C" {
+
+void* event_mm_malloc_(size_t size);
+void* event_mm_malloc_(size_t size) { return evoke::Allocate(size); }
+
+void event_mm_free_(void* memory);
+void event_mm_free_(void* memory) { evoke::Free(memory); }
+
+}  // extern "C"
