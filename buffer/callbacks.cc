@@ -92,9 +92,10 @@ void RunEntries(evbuffer* buffer, Run run) {
 
 void RunDeferred(event_callback*, void* arg) {
   auto* buffer = static_cast<evbuffer*>(arg);
+  BufferGuard guard(buffer);
   buffer->defer_scheduled = false;
+  --buffer->refs;  // taken by ScheduleDeferred()
   RunEntries(buffer, Run::kDeferredOnly);
-  BufferDecref(buffer);  // taken by ScheduleDeferred()
 }
 
 void ScheduleDeferred(evbuffer* buffer) {

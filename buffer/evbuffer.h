@@ -25,6 +25,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "absl/base/optimization.h"
+#include "util/locks.h"
+
 struct bufferevent;
 struct event_base;
 
@@ -55,6 +58,11 @@ struct evbuffer {
   evoke::ChainPool* pool = nullptr;
   // How much a read lately found; sizes the room of the next (io.cc).
   uint32_t read_hint_bytes = 0;
+
+  // Null without a lock. Set before other threads know the buffer.
+  evoke::SharedLock* lock = nullptr;
+  // A guard has more to do than to count: there is a lock.
+  bool guarded = false;
 
   uint32_t refs = 1;
   uint32_t flags = 0;  // EVBUFFER_FLAG_*
@@ -103,11 +111,15 @@ ssize_t BufferWriteFd(evbuffer* buffer, int fd, size_t limit_bytes);
 
 // References. evbuffer_new() gives one, which evbuffer_free() takes back; the
 // bytes, callbacks and references into foreign memory go with the last one.
-void BufferDestroy(evbuffer* buffer);  // for BufferDecref() alone
+// They are counted under the buffer's lock, which BufferDecref() takes itself.
+// REQUIRES (BufferIncref): the buffer is locked, if it can be.
 inline void BufferIncref(evbuffer* buffer) { ++buffer->refs; }
-inline void BufferDecref(evbuffer* buffer) {
-  if (--buffer->refs == 0) BufferDestroy(buffer);
-}
+void BufferDecref(evbuffer* buffer);
+
+// The buffer is locked by `lock` from now on, of which a reference is taken. No
+// effect when it has a lock that a call further up the stack may hold.
+// REQUIRES: only this thread uses the buffer.
+void BufferShareLock(evbuffer* buffer, SharedLock* lock);
 
 // The owner's callback: one for each buffer, without an allocation, told at
 // once even where the user's are deferred, after the user's, and not in the
@@ -125,20 +137,61 @@ void BufferSetPool(evbuffer* buffer, ChainPool* pool);
 
 // --- For the files of this folder --------------------------------------------
 
-// Held by every public function while it works: whatever the callbacks do, free
-// the buffer included, it stays until the function is done with it. This is
-// also where a buffer's lock is to be taken and let go.
+// Held by every public function while it works: it has the buffer's lock, and
+// whatever the callbacks do, free the buffer included, the buffer stays until
+// the function is done with it.
 class BufferGuard {
  public:
-  explicit BufferGuard(evbuffer* buffer) : buffer_(buffer) {
-    BufferIncref(buffer);
+  explicit BufferGuard(evbuffer* buffer) : BufferGuard(buffer, nullptr) {}
+  ~BufferGuard() {
+    if (ABSL_PREDICT_FALSE(guarded_)) {
+      Leave();
+    } else if (--buffer_->refs == 0) {
+      Destroy(buffer_);
+    }
   }
-  ~BufferGuard() { BufferDecref(buffer_); }
   BufferGuard(const BufferGuard&) = delete;
   BufferGuard& operator=(const BufferGuard&) = delete;
 
  private:
+  friend class BufferPairGuard;
+  friend void BufferDecref(evbuffer* buffer);
+
+  // `held` is a buffer that this thread has locked, or null.
+  BufferGuard(evbuffer* buffer, const evbuffer* held)
+      : buffer_(buffer), guarded_(buffer->guarded) {
+    if (ABSL_PREDICT_FALSE(guarded_)) Enter(held);
+    ++buffer->refs;
+  }
+
+  void Enter(const evbuffer* held);
+  void Leave();
+  static void Destroy(evbuffer* buffer);
+
   evbuffer* buffer_;
+  // As it was at the beginning: a callback may give the buffer its lock.
+  bool guarded_;
+  SharedLock* lock_;  // what Leave() is to unlock
+};
+
+// For two buffers, which may be the same or share a lock. Two locks are always
+// taken in the same order, so that two threads that move bytes in opposite
+// directions do not wait for each other.
+class BufferPairGuard {
+ public:
+  BufferPairGuard(evbuffer* a, evbuffer* b)
+      : swapped_((a->guarded || b->guarded) && IsLockedFirst(b, a)),
+        first_(swapped_ ? b : a),
+        second_(swapped_ ? a : b, swapped_ ? b : a) {}
+  BufferPairGuard(const BufferPairGuard&) = delete;
+  BufferPairGuard& operator=(const BufferPairGuard&) = delete;
+
+ private:
+  static bool IsLockedFirst(const evbuffer* a, const evbuffer* b);
+
+  bool swapped_;
+  BufferGuard first_;
+  BufferGuard second_;
 };
 
 }  // namespace evoke

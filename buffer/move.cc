@@ -139,8 +139,7 @@ extern "C" {
 int evbuffer_add_buffer(evbuffer* outbuf, evbuffer* inbuf) {
   using namespace evoke;
   if (!IsPair(outbuf, inbuf, __func__)) return -1;
-  BufferGuard out_guard(outbuf);
-  BufferGuard in_guard(inbuf);
+  BufferPairGuard guard(outbuf, inbuf);
   if (inbuf->length_bytes == 0 || outbuf == inbuf) return 0;
   if (outbuf->end_frozen || inbuf->start_frozen) return -1;
   if (!FitsInBuffer(outbuf, inbuf->length_bytes)) return -1;
@@ -153,8 +152,7 @@ int evbuffer_add_buffer(evbuffer* outbuf, evbuffer* inbuf) {
 int evbuffer_prepend_buffer(evbuffer* outbuf, evbuffer* inbuf) {
   using namespace evoke;
   if (!IsPair(outbuf, inbuf, __func__)) return -1;
-  BufferGuard out_guard(outbuf);
-  BufferGuard in_guard(inbuf);
+  BufferPairGuard guard(outbuf, inbuf);
   if (inbuf->length_bytes == 0 || outbuf == inbuf) return 0;
   if (outbuf->start_frozen || inbuf->start_frozen) return -1;
   if (!FitsInBuffer(outbuf, inbuf->length_bytes)) return -1;
@@ -167,8 +165,7 @@ int evbuffer_prepend_buffer(evbuffer* outbuf, evbuffer* inbuf) {
 int evbuffer_remove_buffer(evbuffer* src, evbuffer* dst, size_t datlen) {
   using namespace evoke;
   if (!IsPair(src, dst, __func__)) return -1;
-  BufferGuard src_guard(src);
-  BufferGuard dst_guard(dst);
+  BufferPairGuard guard(src, dst);
   if (datlen == 0 || dst == src) return 0;
   if (dst->end_frozen || src->start_frozen) return -1;
   if (datlen >= src->length_bytes) {
@@ -184,8 +181,7 @@ int evbuffer_remove_buffer(evbuffer* src, evbuffer* dst, size_t datlen) {
 int evbuffer_add_buffer_reference(evbuffer* outbuf, evbuffer* inbuf) {
   using namespace evoke;
   if (!IsPair(outbuf, inbuf, __func__)) return -1;
-  BufferGuard out_guard(outbuf);
-  BufferGuard in_guard(inbuf);
+  BufferPairGuard guard(outbuf, inbuf);
   if (inbuf->length_bytes == 0) return 0;
   if (outbuf->end_frozen || outbuf == inbuf) return -1;
   if (!CanShare(inbuf)) return -1;

@@ -105,6 +105,9 @@ class SharedLock {
   void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.LockSlow(); }
   void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.UnlockSlow(); }
 
+  // The program's name for the lock: the same for all who borrow it.
+  const void* handle() const { return mutex_.handle(); }
+
  private:
   Mutex mutex_;
   uint32_t refs_ = 1;
@@ -156,7 +159,14 @@ class Condition {
 
 // Locks that are there once for the whole process, made when threading is
 // turned on.
-enum class Global { kSignals, kRandom, kDebugMode, kProcessToken, kCount };
+enum class Global {
+  kSignals,
+  kRandom,
+  kDebugMode,
+  kProcessToken,
+  kBases,
+  kCount
+};
 Mutex& GlobalLock(Global which);
 
 // Makes those that are missing. False when memory is short.
