@@ -1,0 +1,354 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""memcached with four threads, driven by libmemcached and by raw sockets.
+
+100,000 values of 0 bytes to 1 MiB go in and come back over 200 connections;
+then requests in long pipelines, answers that fill the sockets, UDP, expiry and
+idle kicks. The answers are known beforehand, and memcached's own counters must
+come out the same on both libraries.
+"""
+
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+
+VALUES = 100000
+CONNECTIONS = 200
+
+# Counters that are not a matter of what was asked: process, clock, and how
+# the kernel cut the streams into pieces for the four threads.
+UNEQUAL = {
+    "pid", "uptime", "time", "rusage_user", "rusage_system",
+    # Buffers that the threads have in their caches, and turns they gave up.
+    "conn_yields", "response_obj_count", "response_obj_bytes",
+    "read_buf_count", "read_buf_bytes", "read_buf_bytes_free",
+    # What the background threads have come to.
+    "lru_maintainer_juggles", "lru_crawler_starts", "crawler_reclaimed",
+    "crawler_items_checked", "moves_to_cold", "moves_to_warm",
+    "moves_within_lru", "direct_reclaims", "lrutail_reflocked",
+    "hash_power_level", "hash_bytes", "hash_is_expanding",
+    "log_watchers", "log_worker_dropped", "log_worker_written",
+    "log_watcher_skipped", "log_watcher_sent",
+}
+
+
+class Control:
+    """One connection that asks for the counters and for the time."""
+
+    def __init__(self, port, connections):
+        """`connections` are there when nobody else is connected."""
+        self.connections = connections
+        self.sock = socket.create_connection(("127.0.0.1", port))
+        self.sock.settimeout(harness.LIMIT_S)
+        self.stream = self.sock.makefile("rb")
+
+    def stats(self, *arguments):
+        self.sock.sendall(" ".join(("stats",) + arguments).encode() + b"\r\n")
+        counters = {}
+        for line in iter(self.stream.readline, b"END\r\n"):
+            _, name, value = line.decode().rstrip("\r\n").split(" ", 2)
+            counters[name] = value
+        return counters
+
+    def compared(self):
+        """The counters, once all connections but this one are closed."""
+        first = self.stats()
+        counters = harness.wait_until(
+            self.settled, "connections to be closed")
+        # Bytes are those up to the first asking.
+        for name in ("bytes_read", "bytes_written"):
+            counters[name] = first[name]
+        return {name: value for name, value in counters.items()
+                if name not in UNEQUAL}
+
+    def settled(self):
+        counters = self.stats()
+        connections = int(counters["curr_connections"])
+        return connections == self.connections and counters
+
+    def ask(self, request):
+        self.sock.sendall(request + b"\r\n")
+        return self.stream.readline()
+
+    def close(self):
+        self.stream.close()
+        self.sock.close()
+
+
+class Memcached(harness.Daemon):
+    """memcached on ports of its own choice, for TCP and UDP."""
+
+    def __init__(self, library, *options):
+        self.ports_path = os.path.join(
+            library.scratch, "ports%d" % len(os.listdir(library.scratch)))
+        user = ["-u", "root"] if os.geteuid() == 0 else []
+        super().__init__(
+            library,
+            [harness.require("memcached"), "-l", "127.0.0.1", "-p", "-1",
+             "-t", "4", "-c", "1024"] + user + list(options),
+            env=library.environment(MEMCACHED_PORT_FILENAME=self.ports_path))
+        if not self.wait_ready(lambda: os.path.exists(self.ports_path)):
+            raise AssertionError("memcached ended:\n" + self.log())
+        with open(self.ports_path) as ports:
+            lines = dict(line.split(": ") for line in ports if ": " in line)
+        self.port = int(lines["TCP INET"])
+        self.udp_port = int(lines.get("UDP INET", 0))
+        library.check_process(self.pid)
+        # Each thread has the UDP socket, and counts it.
+        self.control = Control(self.port, 5 if self.udp_port else 1)
+
+    def __exit__(self, *details):
+        self.control.close()
+        super().__exit__(*details)
+
+    def connect(self):
+        sock = socket.create_connection(("127.0.0.1", self.port))
+        sock.settimeout(harness.LIMIT_S)
+        return sock
+
+
+def receive_exactly(sock, length):
+    pieces = []
+    while length > 0:
+        piece = sock.recv(min(length, 1 << 20))
+        if not piece:
+            raise AssertionError("the connection ended early")
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)
+
+
+def exchange(sock, request, answer_length):
+    """Sends and receives at once, so that neither side has to wait."""
+    sock.setblocking(False)
+    sent, pieces, received = 0, [], 0
+    view = memoryview(request)
+    while received < answer_length:
+        writable = [sock] if sent < len(request) else []
+        readable, writable, _ = select.select([sock], writable, [],
+                                              harness.LIMIT_S)
+        if not readable and not writable:
+            raise AssertionError("no answer: %d of %d bytes"
+                                 % (received, answer_length))
+        if writable:
+            sent += sock.send(view[sent:sent + (1 << 18)])
+        if readable:
+            piece = sock.recv(1 << 18)
+            if not piece:
+                raise AssertionError("the connection ended early")
+            pieces.append(piece)
+            received += len(piece)
+    sock.settimeout(harness.LIMIT_S)
+    return b"".join(pieces)
+
+
+def pipeline(number):
+    """One long request of many kinds, and the answer it must get."""
+    request, answer = [], []
+    for i in range(1000):
+        key = b"pipe%d-%d" % (number, i)
+        value = b"v" * (i % 300)
+        request.append(b"set %s %d 0 %d noreply\r\n%s\r\n"
+                       % (key, i, len(value), value))
+        request.append(b"get %s\r\n" % key)
+        answer.append(b"VALUE %s %d %d\r\n%s\r\nEND\r\n"
+                      % (key, i, len(value), value))
+        request.append(b"append %s 0 0 3\r\nxyz\r\n" % key)
+        answer.append(b"STORED\r\n")
+        request.append(b"add %s 0 0 1\r\nn\r\n" % key)
+        answer.append(b"NOT_STORED\r\n")
+        if i % 2:
+            request.append(b"delete %s\r\n" % key)
+            answer.append(b"DELETED\r\n")
+        request.append(b"get nothing %s\r\n" % key)
+        if i % 2 == 0:
+            answer.append(b"VALUE %s %d %d\r\n%sxyz\r\n"
+                          % (key, i, len(value) + 3, value))
+        answer.append(b"END\r\n")
+    counter = b"count%d" % number
+    request.append(b"set %s 0 0 1\r\n0\r\n" % counter)
+    answer.append(b"STORED\r\n")
+    for i in range(1000):
+        request.append(b"incr %s 3\r\n" % counter)
+        answer.append(b"%d\r\n" % (3 * (i + 1)))
+    return b"".join(request), b"".join(answer)
+
+
+class MemcachedTest(harness.ProgramTest):
+
+    def test_values_pipelines_and_full_sockets(self):
+        driver = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "memcached_driver.py")
+
+        def work(library):
+            counters = []
+            with Memcached(library, "-m", "1024", "-I", "2m") as server:
+                # The client library is no user of libevent.
+                subprocess.run([driver, str(server.port), str(VALUES),
+                                str(CONNECTIONS)], check=True, timeout=500)
+                counters.append(server.control.compared())
+                self.check_pipelines(server)
+                counters.append(server.control.compared())
+                self.check_full_sockets(server)
+                counters.append(server.control.compared())
+                self.assertEqual(server.stop(), 0)
+            return counters
+
+        results = harness.on_both(work)
+        values, pipelines, full = results["evoke"]
+        self.assertEqual(int(values["cmd_set"]), VALUES)
+        self.assertEqual(int(values["get_hits"]), VALUES)
+        self.assertEqual(int(values["curr_items"]), VALUES)
+        self.assertEqual(int(values["evictions"]), 0)
+        self.assertEqual(int(values["total_connections"]), CONNECTIONS + 2)
+        self.assertEqual(int(pipelines["incr_hits"]), 16 * 1000)
+        self.assertEqual(int(full["get_hits"]) - int(pipelines["get_hits"]),
+                         60 * 3)
+        # Later askings count the bytes of those before, and these tell the
+        # process's number and the time.
+        for result in results.values():
+            for counters in result[1:]:
+                del counters["bytes_written"], counters["bytes_read"]
+        self.assert_same(results, "memcached's counters")
+
+    def check_pipelines(self, server):
+        socks = [server.connect() for _ in range(16)]
+        for number, sock in enumerate(socks):
+            request, answer = pipeline(number)
+            self.assertEqual(exchange(sock, request, len(answer)), answer)
+        for sock in socks:
+            sock.close()
+
+    def check_full_sockets(self, server):
+        """Answers of 3 MB each, asked for long before they are read."""
+        value = bytes(range(256)) * 4096
+        with server.connect() as sock:
+            sock.sendall(b"set big 7 0 %d\r\n" % len(value) + value + b"\r\n")
+            self.assertEqual(sock.recv(100), b"STORED\r\n")
+        answer = b"VALUE big 7 %d\r\n" % len(value) + value + b"\r\nEND\r\n"
+        socks = [server.connect() for _ in range(60)]
+        for sock in socks:
+            sock.sendall(b"get big\r\n" * 3)
+        for sock in socks:
+            self.assertTrue(
+                receive_exactly(sock, 3 * len(answer)) == 3 * answer)
+            sock.close()
+
+    def test_udp(self):
+        def work(library):
+            with Memcached(library, "-U", "-1") as server:
+                self.assertNotEqual(server.udp_port, 0)
+                self.check_udp(server)
+                counters = server.control.compared()
+                self.assertEqual(server.stop(), 0)
+            return counters
+
+        results = harness.on_both(work)
+        self.assertEqual(int(results["evoke"]["cmd_set"]), 2001)
+        self.assertEqual(int(results["evoke"]["get_hits"]), 2001)
+        self.assert_same(results, "memcached's counters")
+
+    def check_udp(self, server):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            sock.settimeout(harness.LIMIT_S)
+            sock.connect(("127.0.0.1", server.udp_port))
+            # Eight at a time: few enough that no datagram is dropped.
+            for first in range(0, 2000, 8):
+                numbers = range(first, first + 8)
+                self.udp_round(sock, {
+                    n: b"set u%d 0 0 4\r\n%04d\r\n" % (n, n) for n in numbers
+                }, {n: b"STORED\r\n" for n in numbers})
+                self.udp_round(sock, {
+                    n: b"get u%d\r\n" % n for n in numbers
+                }, {n: b"VALUE u%d 0 4\r\n%04d\r\nEND\r\n" % (n, n)
+                    for n in numbers})
+            # An answer of many datagrams.
+            value = bytes(range(256)) * 200
+            with server.connect() as tcp:
+                tcp.sendall(b"set large 0 0 %d\r\n" % len(value) + value +
+                            b"\r\n")
+                self.assertEqual(tcp.recv(100), b"STORED\r\n")
+            self.udp_round(sock, {77: b"get large\r\n"}, {
+                77: b"VALUE large 0 %d\r\n" % len(value) + value +
+                    b"\r\nEND\r\n"})
+
+    def udp_round(self, sock, requests, answers):
+        """A frame has a head: request, number of datagram, of how many, 0."""
+        for number, request in requests.items():
+            sock.send(struct.pack("!HHHH", number, 0, 1, 0) + request)
+        parts = {number: {} for number in requests}
+        missing = len(requests)
+        while missing:
+            frame = sock.recv(65536)
+            number, sequence, total, _ = struct.unpack("!HHHH", frame[:8])
+            self.assertNotIn(sequence, parts[number])
+            parts[number][sequence] = frame[8:]
+            missing -= len(parts[number]) == total
+        for number, answer in answers.items():
+            got = parts[number]
+            self.assertEqual(b"".join(got[i] for i in sorted(got)), answer)
+
+    def test_expiry_and_idle_kicks(self):
+        def work(library):
+            with Memcached(library, "-o", "idle_timeout=2") as server:
+                self.check_idle_kicks(server)
+                self.check_expiry(server)
+                counters = server.control.compared()
+                self.assertEqual(server.stop(), 0)
+            # How often the clock was asked for is chance, and whether an
+            # expired value is found by the one who asks or by the crawler.
+            for name in ("bytes_read", "bytes_written", "get_expired"):
+                del counters[name]
+            return counters
+
+        results = harness.on_both(work)
+        self.assertEqual(results["evoke"]["idle_kicks"], "20")
+        self.assertEqual(results["evoke"]["get_misses"], "100")
+        self.assertEqual(results["evoke"]["curr_items"], "100")
+        self.assert_same(results, "memcached's counters")
+
+    def check_idle_kicks(self, server):
+        idle = [server.connect() for _ in range(20)]
+        for sock in idle:
+            sock.sendall(b"mn\r\n")
+            self.assertEqual(sock.recv(100), b"MN\r\n")
+
+        def all_kicked():
+            # The connection that asks is never idle, and stays.
+            server.control.stats()
+            return len(select.select(idle, [], [], 0.2)[0]) == len(idle)
+
+        harness.wait_until(all_kicked, "idle connections to be closed")
+        for sock in idle:
+            self.assertEqual(sock.recv(100), b"")
+            sock.close()
+
+    def check_expiry(self, server):
+        """memcached's clock is a timer of libevent's, once a second."""
+        control = server.control
+        for i in range(100):
+            control.sock.sendall(b"set short%d 0 3 1\r\nx\r\n" % i)
+            self.assertEqual(control.stream.readline(), b"STORED\r\n")
+            control.sock.sendall(b"set long%d 0 300 1\r\nx\r\n" % i)
+            self.assertEqual(control.stream.readline(), b"STORED\r\n")
+        for i in range(100):
+            self.assertEqual(control.ask(b"mg short%d" % i), b"HD\r\n")
+        start = int(control.stats()["time"])
+        harness.wait_until(
+            lambda: int(control.stats()["time"]) >= start + 5,
+            "memcached's clock to go on")
+        for i in range(100):
+            self.assertEqual(control.ask(b"mg short%d" % i), b"EN\r\n")
+            self.assertEqual(control.ask(b"mg long%d" % i), b"HD\r\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
