@@ -27,6 +27,8 @@ static_assert(sizeof(bufferevent) == 392 &&
 
 namespace evoke {
 
+[[gnu::weak]] void BufferShareLock(evbuffer* buffer, SharedLock* lock);
+
 namespace {
 
 static_assert(offsetof(BuffereventImpl, face) == 0);
@@ -71,15 +73,34 @@ void CancelBufferCallbacks(evbuffer* buffer) {
   BufferDecref(buffer);  // being scheduled held it
 }
 
+// Whoever gave up the last reference may still be about to let the lock go.
 void Finalize(event_callback*, void* arg) {
   auto* impl = static_cast<BuffereventImpl*>(arg);
   bufferevent* bev = &impl->face;
-  bev->be_ops->destroy(bev);
-  for (evbuffer* buffer : {bev->input, bev->output}) {
-    BufferSetParent(buffer, nullptr);
-    evbuffer_free(buffer);
+  SharedLock* lock = impl->lock;
+  {
+    SharedLockGuard guard(lock);
+    bev->be_ops->destroy(bev);
+    for (evbuffer* buffer : {bev->input, bev->output}) {
+      BufferSetParent(buffer, nullptr);
+      evbuffer_free(buffer);
+    }
   }
+  if (lock != nullptr) lock->Unref();
   Free(impl);
+}
+
+// False when there should be a lock and none can be had.
+bool MakeLock(bufferevent* bev, SharedLock* shared) {
+  if (shared != nullptr) {
+    BuffereventShareLock(bev, shared);
+    return true;
+  }
+  SharedLock* lock = LocksAreOn() ? SharedLock::Create() : nullptr;
+  if (lock == nullptr) return false;
+  BuffereventShareLock(bev, lock);
+  lock->Unref();
+  return true;
 }
 
 }  // namespace
@@ -95,11 +116,8 @@ event_base* BaseOf(const bufferevent* bev) {
 }
 
 bool BuffereventInit(BuffereventImpl* impl, event_base* base,
-                     const bufferevent_ops* ops, int options) {
-  if (options & BEV_OPT_THREADSAFE) {
-    // There are no locks to be had.
-    return false;
-  }
+                     const bufferevent_ops* ops, int options,
+                     SharedLock* shared) {
   if ((options & BEV_OPT_UNLOCK_CALLBACKS) &&
       !(options & BEV_OPT_DEFER_CALLBACKS)) {
     LogWarn(
@@ -118,25 +136,45 @@ bool BuffereventInit(BuffereventImpl* impl, event_base* base,
     LogWarn("bufferevent: no memory");
     return false;
   }
+  if ((options & BEV_OPT_THREADSAFE) && !MakeLock(bev, shared)) {
+    evbuffer_free(bev->input);
+    evbuffer_free(bev->output);
+    return false;
+  }
   bev->be_ops = ops;
   bev->enabled = EV_WRITE;
   impl->refs = 1;
   impl->options = options;
   impl->max_single_read_bytes = kDefaultMaxSingleBytes;
   impl->max_single_write_bytes = kDefaultMaxSingleBytes;
-  CallbacksInit(impl, static_cast<uint8_t>(base->active.priorities() / 2));
+  CallbacksInit(impl,
+                static_cast<uint8_t>(event_base_get_npriorities(base) / 2));
   return true;
 }
 
-bool BuffereventDecref(bufferevent* bev) {
+void BuffereventShareLock(bufferevent* bev, SharedLock* lock) {
+  lock->Ref();
+  ImplOf(bev)->lock = lock;
+  if (&BufferShareLock == nullptr) return;
+  BufferShareLock(bev->input, lock);
+  BufferShareLock(bev->output, lock);
+}
+
+bool BuffereventDecrefAndUnlock(bufferevent* bev) {
   BuffereventImpl* impl = ImplOf(bev);
-  if (--impl->refs > 0) return false;
+  SharedLock* lock = impl->lock;
+  if (--impl->refs > 0) {
+    UnlockIfAny(lock);
+    return false;
+  }
   CancelDeferred(bev);
   bev->be_ops->detach(bev);
   for (evbuffer* buffer : {bev->input, bev->output}) {
     BufferSetWatcher(buffer, nullptr, nullptr);
     CancelBufferCallbacks(buffer);
   }
+  // The loop may finalize it before this function ends.
+  if (lock != nullptr) lock->Ref();
   if (HasLostBase(bev)) {
     LogWarn("bufferevent freed after its event_base");
     Finalize(nullptr, impl);
@@ -144,15 +182,24 @@ bool BuffereventDecref(bufferevent* bev) {
     FinalizeLater(BaseOf(bev), &impl->finalizer, impl->deferred.evcb_pri,
                   Finalize, impl);
   }
+  if (lock != nullptr) {
+    lock->Unlock();
+    lock->Unref();
+  }
   return true;
 }
 
-BuffereventGuard::~BuffereventGuard() { BuffereventDecref(bev_); }
+bool BuffereventDecref(bufferevent* bev) {
+  LockIfAny(ImplOf(bev)->lock);
+  return BuffereventDecrefAndUnlock(bev);
+}
 
 }  // namespace evoke
 
+using evoke::BuffereventLock;
 using evoke::ImplOf;
 using evoke::IsMissing;
+using evoke::LockIfAny;
 
 namespace {
 
@@ -169,12 +216,14 @@ extern "C" {
 
 void bufferevent_free(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return;
+  LockIfAny(ImplOf(bev)->lock);
   bufferevent_setcb(bev, nullptr, nullptr, nullptr, nullptr);
-  evoke::BuffereventDecref(bev);
+  evoke::BuffereventDecrefAndUnlock(bev);
 }
 
 void bufferevent_incref(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return;
+  BuffereventLock lock(bev);
   ++ImplOf(bev)->refs;
 }
 
@@ -183,16 +232,23 @@ int bufferevent_decref(bufferevent* bev) {
   return evoke::BuffereventDecref(bev);
 }
 
-// Without threads there is nothing to lock, but a program may count on the
-// reference in between.
-void bufferevent_lock(bufferevent* bev) { bufferevent_incref(bev); }
+// A program may count on the reference in between, lock or not.
+void bufferevent_lock(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return;
+  LockIfAny(ImplOf(bev)->lock);
+  ++ImplOf(bev)->refs;
+}
 
-void bufferevent_unlock(bufferevent* bev) { bufferevent_decref(bev); }
+void bufferevent_unlock(bufferevent* bev) {
+  if (IsMissing(bev, __func__)) return;
+  evoke::BuffereventDecrefAndUnlock(bev);
+}
 
 // --- Directions --------------------------------------------------------------
 
 int bufferevent_enable(bufferevent* bev, short events) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   const evoke::BuffereventImpl* impl = ImplOf(bev);
   bev->enabled |= events;
   if (impl->read_suspended != 0) events &= ~EV_READ;
@@ -203,18 +259,21 @@ int bufferevent_enable(bufferevent* bev, short events) {
 
 int bufferevent_disable(bufferevent* bev, short events) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   bev->enabled &= ~events;
   return bev->be_ops->disable(bev, events) < 0 ? -1 : 0;
 }
 
 short bufferevent_get_enabled(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return 0;
+  BuffereventLock lock(bev);
   return bev->enabled;
 }
 
 int bufferevent_set_timeouts(bufferevent* bev, const timeval* timeout_read,
                              const timeval* timeout_write) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   bev->timeout_read = timeout_read != nullptr ? *timeout_read : timeval{};
   bev->timeout_write = timeout_write != nullptr ? *timeout_write : timeval{};
   return bev->be_ops->timeouts_changed(bev);
@@ -223,6 +282,7 @@ int bufferevent_set_timeouts(bufferevent* bev, const timeval* timeout_read,
 int bufferevent_flush(bufferevent* bev, short events,
                       bufferevent_flush_mode mode) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   return bev->be_ops->flush(bev, events, mode);
 }
 
@@ -263,11 +323,13 @@ int bufferevent_read_buffer(bufferevent* bev, evbuffer* buffer) {
 
 event_base* bufferevent_get_base(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return nullptr;
+  BuffereventLock lock(bev);
   return bev->ev_base;
 }
 
 int bufferevent_base_set(event_base* base, bufferevent* bev) {
   if (IsMissing(bev, __func__) || IsMissing(base, __func__)) return -1;
+  BuffereventLock lock(bev);
   if (bev->be_ops->set_base == nullptr) return -1;
   evoke::ChainPool* pool = evoke::PoolOf(base);
   if (pool == nullptr) return -1;
@@ -280,12 +342,14 @@ int bufferevent_base_set(event_base* base, bufferevent* bev) {
 
 int bufferevent_priority_set(bufferevent* bev, int priority) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   if (bev->be_ops->set_priority == nullptr) return -1;
   return bev->be_ops->set_priority(bev, priority);
 }
 
 int bufferevent_get_priority(const bufferevent* bev) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   if (event_initialized(&bev->ev_read)) {
     return event_get_priority(&bev->ev_read);
   }
@@ -294,18 +358,21 @@ int bufferevent_get_priority(const bufferevent* bev) {
 
 int bufferevent_setfd(bufferevent* bev, evutil_socket_t fd) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   if (bev->be_ops->set_fd == nullptr) return -1;
   return bev->be_ops->set_fd(bev, fd);
 }
 
 evutil_socket_t bufferevent_getfd(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   if (bev->be_ops->get_fd == nullptr) return -1;
   return bev->be_ops->get_fd(bev);
 }
 
 bufferevent* bufferevent_get_underlying(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return nullptr;
+  BuffereventLock lock(bev);
   if (bev->be_ops->get_underlying == nullptr) return nullptr;
   return bev->be_ops->get_underlying(bev);
 }
@@ -314,23 +381,27 @@ bufferevent* bufferevent_get_underlying(bufferevent* bev) {
 
 int bufferevent_set_max_single_read(bufferevent* bev, size_t size) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   ImplOf(bev)->max_single_read_bytes = SingleLimit(size);
   return 0;
 }
 
 int bufferevent_set_max_single_write(bufferevent* bev, size_t size) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   ImplOf(bev)->max_single_write_bytes = SingleLimit(size);
   return 0;
 }
 
 ev_ssize_t bufferevent_get_max_single_read(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   return static_cast<ev_ssize_t>(ImplOf(bev)->max_single_read_bytes);
 }
 
 ev_ssize_t bufferevent_get_max_single_write(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return -1;
+  BuffereventLock lock(bev);
   return static_cast<ev_ssize_t>(ImplOf(bev)->max_single_write_bytes);
 }
 

@@ -13,9 +13,21 @@
 //   watermarks.cc   levels of the buffers; pausing and resuming a direction
 //   socket.cc       the kind that reads and writes an fd: the data path
 //   connect.cc      how a socket's bufferevent gets connected
+//   pair.cc         the kind that is one end of two, without a socket
+//   filter.cc       the kind that lies over another and changes what goes by
+//   timers.cc       the timeouts of pairs and filters
 //   compat.cc       the functions of event2/bufferevent_compat.h
 //
-// A bufferevent and its buffers are used by the thread that runs its loop.
+// Threads: with BEV_OPT_THREADSAFE there is a lock, which guards the
+// bufferevent and both buffers; the two ends of a pair share one, and so do a
+// filter and what lies under it. Public functions take it, and so do the
+// callbacks of the loop. Between the loop's decision to call one and the moment
+// when it has the lock, another thread may have done anything, so each then
+// looks whether it is still wanted; the memory stays until the finalizer, which
+// the loop runs later. Nobody waits for a running callback with the lock held:
+// event_del_noblock() here, never event_del(). Without the option the lock is
+// null, and whoever uses the bufferevent sees to it that no two threads do so
+// at once.
 #ifndef EVOKE_BUFFEREVENT_BUFFEREVENT_H_
 #define EVOKE_BUFFEREVENT_BUFFEREVENT_H_
 
@@ -24,6 +36,8 @@
 #include <event2/bufferevent_struct.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "util/locks.h"
 
 struct event_base;
 
@@ -39,7 +53,8 @@ struct bufferevent_ops {
   int (*disable)(bufferevent* bev, short events);
 
   // The last reference is gone: nothing more may be called for this
-  // bufferevent. The memory stays until destroy().
+  // bufferevent. The memory stays until destroy(). All entries are called with
+  // the lock held.
   void (*detach)(bufferevent* bev);
   // Gives back what the kind holds beside buffers and memory. Runs when nothing
   // further up the stack can know the bufferevent any more.
@@ -69,6 +84,7 @@ enum SuspendReason : uint8_t {
   kSuspendRate = 2,       // the bufferevent's own rate limit
   kSuspendGroupRate = 4,  // its group's
   kSuspendLookup = 8,     // a name is being looked up
+  kSuspendFilter = 16,    // a filter over it does not read
 };
 
 // What bufferevent_get_max_single_read() tells as long as nothing was set.
@@ -77,7 +93,11 @@ inline constexpr size_t kDefaultMaxSingleBytes = 16384;
 struct BuffereventImpl {
   bufferevent face;  // first: the public pointer points here
 
-  uint32_t refs;
+  // Guards all of this; null without BEV_OPT_THREADSAFE. It does not change
+  // once others can know the bufferevent. Holds one reference.
+  SharedLock* lock;
+
+  uint32_t refs;           // 0: only the finalizer is still to come
   int options;             // BEV_OPT_...
   uint8_t read_suspended;  // SuspendReason
   uint8_t write_suspended;
@@ -103,33 +123,75 @@ inline const BuffereventImpl* ImplOf(const bufferevent* bev) {
   return reinterpret_cast<const BuffereventImpl*>(bev);
 }
 
-// Keeps a bufferevent while callbacks run that may free it.
+// Gives up one reference and then the lock; true when it was the last. The
+// memory is given back by the loop, once no callback that is under way can
+// touch it. REQUIRES: the lock is held, if there is one, and a reference.
+bool BuffereventDecrefAndUnlock(bufferevent* bev);
+
+// Holds the lock, and keeps the bufferevent while callbacks run that may free
+// it.
 class BuffereventGuard {
  public:
   explicit BuffereventGuard(bufferevent* bev) : bev_(bev) {
-    ++ImplOf(bev)->refs;
+    BuffereventImpl* impl = ImplOf(bev);
+    LockIfAny(impl->lock);
+    alive_ = impl->refs != 0;
+    if (ABSL_PREDICT_TRUE(alive_)) ++impl->refs;
   }
-  ~BuffereventGuard();
+  ~BuffereventGuard() {
+    BuffereventImpl* impl = ImplOf(bev_);
+    if (ABSL_PREDICT_FALSE(alive_ && impl->refs == 1)) {
+      BuffereventDecrefAndUnlock(bev_);
+      return;
+    }
+    if (ABSL_PREDICT_TRUE(alive_)) --impl->refs;
+    UnlockIfAny(impl->lock);
+  }
   BuffereventGuard(const BuffereventGuard&) = delete;
   BuffereventGuard& operator=(const BuffereventGuard&) = delete;
 
+  // False when the last reference was gone before: for callbacks of the loop,
+  // which have nothing to do then.
+  bool alive() const { return alive_; }
+
+  // The program has freed it while it was kept.
+  bool is_last() const { return ImplOf(bev_)->refs == 1; }
+
  private:
   bufferevent* bev_;
+  bool alive_;
+};
+
+// Holds the lock only: where no callback can run.
+class BuffereventLock {
+ public:
+  explicit BuffereventLock(const bufferevent* bev)
+      : guard_(ImplOf(bev)->lock) {}
+
+ private:
+  SharedLockGuard guard_;
 };
 
 // --- bufferevent.cc
 
 // Fills in what all kinds share: buffers, defaults, one reference. `impl` is
-// zeroed memory. Returns false after logging why (bad options, no memory, no
-// base); nothing is held then, and the memory is still the caller's.
+// zeroed memory. With BEV_OPT_THREADSAFE it gets `shared` as its lock, or one
+// of its own where that is null. Returns false after logging why (bad options,
+// no memory, no base); without a word where there are no locks to be had.
+// Nothing is held then, and the memory is still the caller's.
 [[nodiscard]] bool BuffereventInit(BuffereventImpl* impl, event_base* base,
-                                   const bufferevent_ops* ops, int options);
+                                   const bufferevent_ops* ops, int options,
+                                   SharedLock* shared = nullptr);
+
+// Gives it and its buffers `lock`, of which a reference is taken: for a filter,
+// whose lock becomes that of what lies under it.
+// REQUIRES: it has none yet, and no other thread uses it.
+void BuffereventShareLock(bufferevent* bev, SharedLock* lock);
 
 // Its base: the one that was named, or the current one of event_init().
 event_base* BaseOf(const bufferevent* bev);
 
-// Gives up one reference; true when it was the last. The memory is given back
-// by the loop, once no callback that is under way can touch it.
+// Gives up one reference; true when it was the last.
 bool BuffereventDecref(bufferevent* bev);
 
 // Logs and returns true when a program passed a null pointer.
