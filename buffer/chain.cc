@@ -5,6 +5,7 @@
 
 #include <bit>
 
+#include "absl/base/optimization.h"
 #include "buffer/chain_pool.h"
 #include "buffer/file_segment.h"
 #include "util/memory.h"
@@ -89,11 +90,11 @@ Chain* ChainNewReference(const void* data, size_t length_bytes,
 
 Chain* ChainNewFile(evbuffer_file_segment* segment, size_t offset_bytes,
                     size_t length_bytes) {
-  const uint8_t* contents = segment->contents;
+  const uint8_t* contents = FileSegmentContents(segment);
   Chain* chain = NewForeign(
       ChainKind::kFile, contents == nullptr ? nullptr : contents + offset_bytes,
       length_bytes, FileTail{segment, offset_bytes});
-  if (chain != nullptr) ++segment->refs;
+  if (chain != nullptr) FileSegmentRef(segment);
   return chain;
 }
 
@@ -101,7 +102,7 @@ Chain* ChainNewShared(Chain* source) {
   Chain* chain = NewForeign(ChainKind::kShared, source->bytes(),
                             source->length_bytes, SharedTail{source});
   if (chain == nullptr) return nullptr;
-  ++source->refs;
+  __atomic_fetch_add(&source->refs, 1, __ATOMIC_RELAXED);
   source->immutable = true;
   return chain;
 }
@@ -126,8 +127,20 @@ bool ChainLoadSlow(Chain* chain) {
   return true;
 }
 
+namespace {
+
+// Most chains are in one list only, and whoever holds the only reference need
+// not count it down; nobody else can add one.
+bool IsLastRef(Chain* chain) {
+  return ABSL_PREDICT_TRUE(__atomic_load_n(&chain->refs, __ATOMIC_ACQUIRE) ==
+                           1) ||
+         __atomic_sub_fetch(&chain->refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+}  // namespace
+
 void ChainUnref(Chain* chain, ChainPool* pool) {
-  if (--chain->refs > 0) return;
+  if (!IsLastRef(chain)) return;
   switch (chain->kind) {
     case ChainKind::kOwn:
       if (pool != nullptr && pool->Give(chain)) return;

@@ -37,7 +37,9 @@ struct Chain {
   size_t capacity_bytes;
   size_t begin;  // offset of the first byte in `memory`
   size_t length_bytes;
-  // The list that the chain is in, and the chains that share its memory.
+  // The list that the chain is in, and the chains that share its memory, which
+  // may be in buffers of other threads: counted atomically. The rest belongs to
+  // the buffer whose list it is in; those that share look at none of it.
   uint32_t refs;
   ChainKind kind;
   bool immutable;

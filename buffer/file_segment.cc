@@ -17,6 +17,10 @@ namespace evoke {
 
 namespace {
 
+void SetContents(evbuffer_file_segment* segment, uint8_t* contents) {
+  __atomic_store_n(&segment->contents, contents, __ATOMIC_RELEASE);
+}
+
 bool Map(evbuffer_file_segment* segment) {
   // Mappings begin on a page.
   static_assert(sizeof(off_t) == sizeof(int64_t));
@@ -32,7 +36,7 @@ bool Map(evbuffer_file_segment* segment) {
   }
   segment->mapping = mapping;
   segment->mapping_bytes = mapping_bytes;
-  segment->contents = static_cast<uint8_t*>(mapping) + lead_bytes;
+  SetContents(segment, static_cast<uint8_t*>(mapping) + lead_bytes);
   return true;
 }
 
@@ -55,7 +59,7 @@ bool Read(evbuffer_file_segment* segment) {
     }
     done_bytes += n;
   }
-  segment->contents = contents;
+  SetContents(segment, contents);
   return true;
 }
 
@@ -118,13 +122,15 @@ AddResult AddSegment(evbuffer* buffer, evbuffer_file_segment* segment,
 }  // namespace
 
 bool FileSegmentLoad(evbuffer_file_segment* segment) {
+  if (FileSegmentContents(segment) != nullptr) return true;
+  MutexLock lock(segment->lock);
   if (segment->contents != nullptr) return true;
   if ((segment->flags & EVBUF_FS_DISABLE_MMAP) == 0) return Map(segment);
   return Read(segment);
 }
 
 void FileSegmentUnref(evbuffer_file_segment* segment) {
-  if (--segment->refs > 0) return;
+  if (__atomic_sub_fetch(&segment->refs, 1, __ATOMIC_ACQ_REL) > 0) return;
   Unload(segment);
   if ((segment->flags & EVBUF_FS_CLOSE_ON_FREE) != 0 && segment->fd >= 0) {
     close(segment->fd);
@@ -133,7 +139,8 @@ void FileSegmentUnref(evbuffer_file_segment* segment) {
     segment->cleanup(segment, static_cast<int>(segment->flags),
                      segment->cleanup_arg);
   }
-  Free(segment);
+  segment->lock.Destroy();
+  Delete(segment);
 }
 
 }  // namespace evoke
@@ -148,22 +155,19 @@ evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
   if (length < -1 || offset < 0 || !ResolveLength(fd, offset, &length_bytes)) {
     return nullptr;
   }
-  auto* segment = New<evbuffer_file_segment>(
-      evbuffer_file_segment{.fd = fd,
-                            .flags = flags,
-                            .refs = 1,
-                            .offset_bytes = offset,
-                            .length_bytes = static_cast<size_t>(length_bytes),
-                            .contents = nullptr,
-                            .mapping = nullptr,
-                            .mapping_bytes = 0,
-                            .cleanup = nullptr,
-                            .cleanup_arg = nullptr});
+  evbuffer_file_segment* segment = New<evbuffer_file_segment>();
   if (segment == nullptr) return nullptr;
+  segment->fd = fd;
+  segment->flags = flags;
+  segment->offset_bytes = offset;
+  segment->length_bytes = static_cast<size_t>(length_bytes);
   // What can never go by sendfile(2) is loaded at once: the program hears now
   // of a file that cannot be.
-  if ((flags & EVBUF_FS_DISABLE_SENDFILE) != 0 && !FileSegmentLoad(segment)) {
-    Free(segment);
+  bool load = (flags & EVBUF_FS_DISABLE_SENDFILE) != 0;
+  if (!segment->lock.Init(LockKind::kPlain) ||
+      (load && !FileSegmentLoad(segment))) {
+    segment->lock.Destroy();
+    Delete(segment);
     return nullptr;
   }
   return segment;
@@ -184,6 +188,7 @@ void evbuffer_file_segment_add_cleanup_cb(evbuffer_file_segment* segment,
     evoke::LogWarn("%s: no segment", __func__);
     return;
   }
+  evoke::MutexLock lock(segment->lock);
   segment->cleanup = cb;
   segment->cleanup_arg = arg;
 }
