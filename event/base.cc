@@ -2,10 +2,13 @@
 //
 // Making a base, freeing it, and asking about it.
 #include <errno.h>
+#include <unistd.h>
 
 #include "event/config.h"
 #include "event/event_base.h"
 #include "event/fork.h"
+#include "event/live_bases.h"
+#include "event/wake.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -59,7 +62,7 @@ void TakeLimits(event_base* base, const event_config* config) {
 
 // Takes every event out of the base without a word to the kernel, whose object
 // goes with the base (and may be a parent's, in a fork's child).
-void DetachAll(event_base* base) {
+void DetachAll(event_base* base, bool run_finalizers) {
   constexpr short kNowhere = static_cast<short>(~(
       EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER));
   for (evutil_socket_t fd = 0; fd < base->interests.size(); ++fd) {
@@ -80,27 +83,52 @@ void DetachAll(event_base* base) {
   }
   while (event_callback* callback = base->active.Any()) {
     base->active.Remove(callback);
-    if ((callback->evcb_flags & EVLIST_FINALIZING) && !IsEvent(callback)) {
+    if (callback->evcb_flags & EVLIST_FINALIZING) {
       // What waits for its end gets it now.
-      callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
+      if (!IsEvent(callback)) {
+        callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
+      } else if (run_finalizers) {
+        FinishFinalizing(EventOf(callback));
+      }
       continue;
     }
     callback->evcb_flags &= kNowhere;
   }
 }
 
+// The locks of a base. They are there from the beginning or not at all.
+bool MakeLocks(event_base* base) {
+  if (base->flags & EVENT_BASE_FLAG_NOLOCK) return true;
+  return base->lock.Init(LockKind::kPlain) && base->callback_done.Init();
+}
+
+// A backend that cannot be told of a descriptor while it waits has to know the
+// one that ends its wait before.
+bool PrepareWaking(event_base* base) {
+  if (!base->lock.exists()) return true;
+  if (base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT) {
+    return true;
+  }
+  MutexLock lock(base->lock);
+  return MakeNotifiable(base) == 0;
+}
+
 }  // namespace
 
-void FreeBase(event_base* base) {
+void FreeBase(event_base* base, bool run_finalizers) {
   if (base == g_current_base) g_current_base = nullptr;
   base->signals.Close();
-  DetachAll(base);
+  DetachAll(base, run_finalizers);
   FreeOnceEvents(base);
   if (base->backend.table != nullptr) {
     base->backend.table->close(base->backend.state);
   }
+  if (base->wake_fd >= 0) close(base->wake_fd);
   if (base->free_pool != nullptr) base->free_pool(base->pool);
   Free(base->ready.list);
+  DelistBase(base);
+  base->callback_done.Destroy();
+  base->lock.Destroy();
   Delete(base);
 }
 
@@ -149,13 +177,15 @@ event_base* event_base_new_with_config(const event_config* config) {
   base->backend = evoke::OpenFirstUsable(evoke::ChoiceOf(config));
   if (base->backend.table == nullptr) {
     LogWarn("%s: no backend is usable", __func__);
-    evoke::FreeBase(base);
+    evoke::FreeBase(base, false);
     return nullptr;
   }
   base->interests.SetBackend(&base->backend);
-  if (!base->active.SetPriorities(1) || !evoke::GrowReady(&base->ready)) {
+  if (!evoke::EnlistBase(base) || !evoke::MakeLocks(base) ||
+      !base->active.SetPriorities(1) || !evoke::GrowReady(&base->ready) ||
+      !evoke::PrepareWaking(base)) {
     evoke::LogWarnErrno("%s: new base", __func__);
-    evoke::FreeBase(base);
+    evoke::FreeBase(base, false);
     return nullptr;
   }
   return base;
@@ -165,14 +195,13 @@ event_base* event_base_new(void) { return event_base_new_with_config(nullptr); }
 
 void event_base_free(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  if (base == nullptr) {
-    LogWarn("%s: no base", __func__);
-    return;
-  }
-  evoke::FreeBase(base);
+  if (IsThere(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/true);
 }
 
-void event_base_free_nofinalize(event_base* base) { event_base_free(base); }
+void event_base_free_nofinalize(event_base* base) {
+  if (base == nullptr) base = evoke::g_current_base;
+  if (IsThere(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/false);
+}
 
 const char* event_base_get_method(const event_base* base) {
   return IsThere(base, __func__) ? base->backend.table->name : nullptr;
@@ -187,7 +216,9 @@ int event_base_get_features(const event_base* base) {
 }
 
 int event_base_priority_init(event_base* base, int priorities) {
-  if (!IsThere(base, __func__) || !base->active.empty() || priorities < 1 ||
+  if (!IsThere(base, __func__)) return -1;
+  evoke::MutexLock lock(base->lock);
+  if (!base->active.empty() || priorities < 1 ||
       priorities >= EVENT_MAX_PRIORITIES) {
     return -1;
   }
@@ -196,7 +227,9 @@ int event_base_priority_init(event_base* base, int priorities) {
 
 int event_base_get_npriorities(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  return IsThere(base, __func__) ? base->active.priorities() : -1;
+  if (!IsThere(base, __func__)) return -1;
+  evoke::MutexLock lock(base->lock);
+  return base->active.priorities();
 }
 
 const timeval* event_base_init_common_timeout(event_base* base,
@@ -206,11 +239,13 @@ const timeval* event_base_init_common_timeout(event_base* base,
     LogWarn("%s: no %s", __func__, base ? "duration" : "base");
     return nullptr;
   }
+  evoke::MutexLock lock(base->lock);
   return base->common_timeouts.Intern(duration);
 }
 
 int event_gettime_monotonic(event_base* base, timeval* time) {
   if (base == nullptr || time == nullptr) return -1;
+  evoke::MutexLock lock(base->lock);
   *time = evoke::TimevalFromMicros(base->Now());
   return 0;
 }
@@ -221,7 +256,9 @@ int event_base_gettimeofday_cached(event_base* base, timeval* time) {
     return -1;
   }
   if (base == nullptr) base = evoke::g_current_base;
-  if (base == nullptr || !base->cache_time || base->never_cache_time) {
+  if (base == nullptr) return gettimeofday(time, nullptr);
+  evoke::MutexLock lock(base->lock);
+  if (!base->cache_time || base->never_cache_time) {
     return gettimeofday(time, nullptr);
   }
   *time = evoke::TimevalFromMicros(base->Now() + base->WallClockOffset());
@@ -231,6 +268,7 @@ int event_base_gettimeofday_cached(event_base* base, timeval* time) {
 int event_base_update_cache_time(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
   if (base == nullptr) return -1;
+  evoke::MutexLock lock(base->lock);
   if (base->running) {
     base->cached_time_us = 0;
     base->Now();
@@ -239,13 +277,19 @@ int event_base_update_cache_time(event_base* base) {
 }
 
 event* event_base_get_running_event(event_base* base) {
-  return IsThere(base, __func__) ? base->running_event : nullptr;
+  if (!IsThere(base, __func__)) return nullptr;
+  evoke::MutexLock lock(base->lock);
+  return evoke::IsLoopThread(base) ? base->running_event : nullptr;
 }
 
 const char* event_get_version(void) { return EVENT__VERSION; }
 
 ev_uint32_t event_get_version_number(void) { return EVENT__NUMERIC_VERSION; }
 
-void libevent_global_shutdown(void) { evoke::FreeRegistry(); }
+void libevent_global_shutdown(void) {
+  evoke::FreeRegistry();
+  evoke::FreeBaseTables();
+  evoke::FreeGlobalLocks();
+}
 
 }  // extern "C"

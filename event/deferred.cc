@@ -2,6 +2,7 @@
 #include "event/deferred.h"
 
 #include "event/event_base.h"
+#include "event/wake.h"
 
 namespace evoke {
 
@@ -26,6 +27,7 @@ void DeferredSetPriority(event_callback* callback, uint8_t priority) {
 }
 
 bool DeferredSchedule(event_base* base, event_callback* callback) {
+  MutexLock lock(base->lock);
   if (callback->evcb_flags & EVLIST_ACTIVE) return false;
   // One that was put off comes forward when there is room again.
   bool was_later = (callback->evcb_flags & EVLIST_ACTIVE_LATER) != 0;
@@ -38,10 +40,22 @@ bool DeferredSchedule(event_base* base, event_callback* callback) {
     ++base->deferred_in_turn;
     base->active.Push(callback);
   }
+  Wake(base);
   return !was_later;
 }
 
+bool IsDeferredScheduled(event_base* base, const event_callback* callback) {
+  MutexLock lock(base->lock);
+  return (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) != 0;
+}
+
+void ActivateCallback(event_base* base, event_callback* callback) {
+  MutexLock lock(base->lock);
+  ActivateCallbackLocked(base, callback);
+}
+
 void DeferredCancel(event_base* base, event_callback* callback) {
+  MutexLock lock(base->lock);
   if (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) {
     base->active.Remove(callback);
   }
@@ -50,8 +64,10 @@ void DeferredCancel(event_base* base, event_callback* callback) {
 void FinalizeLater(event_base* base, event_callback* callback, uint8_t priority,
                    DeferredFn fn, void* arg) {
   DeferredInit(callback, priority, fn, arg);
+  MutexLock lock(base->lock);
   base->active.Push(callback);
   callback->evcb_flags |= EVLIST_FINALIZING;
+  Wake(base);
 }
 
 }  // namespace evoke

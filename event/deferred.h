@@ -4,6 +4,11 @@
 // of evbuffers (evbuffer_defer_callbacks) and of bufferevents
 // (BEV_OPT_DEFER_CALLBACKS). They share the active queues with the events of
 // the program, since a public struct event begins with a struct event_callback.
+//
+// Any thread may call these, with whatever lock held but a base's. A callback
+// that was cancelled by another thread may have begun: it runs without a lock,
+// so it takes its object's and looks whether it is still wanted. The object's
+// memory goes through FinalizeLater(), which the loop runs after it.
 #ifndef EVOKE_EVENT_DEFERRED_H_
 #define EVOKE_EVENT_DEFERRED_H_
 
@@ -31,6 +36,13 @@ bool DeferredSchedule(event_base* base, event_callback* callback);
 
 // Takes it out; no effect when it is not scheduled.
 void DeferredCancel(event_base* base, event_callback* callback);
+
+// Whether it waits to be run.
+bool IsDeferredScheduled(event_base* base, const event_callback* callback);
+
+// As DeferredSchedule(), but at once at its priority and without a place in the
+// limit of a turn.
+void ActivateCallback(event_base* base, event_callback* callback);
 
 // For the end of an object that callbacks further up the stack may still use:
 // runs `fn(callback, arg)`, which may free `callback`, once from the loop of

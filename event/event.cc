@@ -89,8 +89,9 @@ void event_free(event* ev) {
   // A signal event that was activated in its own callback forgot what is left
   // of its calls, but those who make them must not see it any more.
   event_base* running = evoke::t_running_base;
-  if (running != nullptr && running->running_event == ev) {
-    running->deliveries_left = 0;
+  if (running != nullptr) {
+    evoke::MutexLock lock(running->lock);
+    if (running->running_event == ev) running->deliveries_left = 0;
   }
   evoke::Free(ev);
 }
@@ -113,6 +114,7 @@ int event_priority_set(event* ev, int priority) {
     evoke::LogWarn("%s: no event, or one without a base", __func__);
     return -1;
   }
+  evoke::MutexLock lock(ev->ev_base->lock);
   if (FlagsOf(ev) & EVLIST_ACTIVE) return -1;
   if (priority < 0 || priority >= ev->ev_base->active.priorities()) return -1;
   ev->ev_evcallback.evcb_pri = static_cast<ev_uint8_t>(priority);
@@ -124,6 +126,7 @@ int event_pending(const event* ev, short what, timeval* deadline) {
     evoke::LogWarn("%s: the event has no base", __func__);
     return 0;
   }
+  evoke::MutexLock lock(ev->ev_base->lock);
   int flags = 0;
   if (FlagsOf(ev) & EVLIST_INSERTED) {
     flags |= ev->ev_events & (kIoInterests | EV_SIGNAL);

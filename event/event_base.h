@@ -9,6 +9,11 @@
 //                 maps and queues below and out of them
 //   event.cc      making an event and asking about it
 //   base.cc       making and freeing a base; config.cc what one may ask of it
+//   wake.cc       ending the loop's wait from another thread
+//
+// Threads: everything in here is guarded by `lock`. The loop lets it go around
+// the wait and around every callback; the functions below of namespace evoke
+// expect it to be held unless they say otherwise, the C functions take it.
 #ifndef EVOKE_EVENT_EVENT_BASE_H_
 #define EVOKE_EVENT_EVENT_BASE_H_
 
@@ -25,6 +30,7 @@
 #include "event/signal_map.h"
 #include "event/timer_heap.h"
 #include "util/clock.h"
+#include "util/locks.h"
 
 namespace evoke {
 
@@ -34,6 +40,8 @@ enum Closure : uint8_t {
   kClosureSignal = 1,    // once for each delivery
   kClosurePersist = 2,   // the event stays; its timeout starts again
   kClosureDeferred = 3,  // a callback of the library itself; see deferred.h
+  kClosureFinalize = 5,  // event_finalize()
+  kClosureFinalizeAndFree = 6,  // event_free_finalize()
 };
 
 // An event of event_base_once(); owned by the base until it ran.
@@ -45,6 +53,10 @@ struct event_base {
   event_base() : signals(this) {}
   event_base(const event_base&) = delete;
   event_base& operator=(const event_base&) = delete;
+
+  // Held by whoever looks at anything below; no lock at all where threading is
+  // off or EVENT_BASE_FLAG_NOLOCK was asked for.
+  evoke::Mutex lock;
 
   // --- What the loop looks at in every turn.
   evoke::OpenBackend backend;
@@ -75,6 +87,18 @@ struct event_base {
   int64_t cached_time_us = 0;        // 0: not read in this turn
   int64_t wall_clock_offset_us = 0;  // wall clock minus CLOCK_MONOTONIC
   int64_t offset_taken_us = INT64_MIN;
+
+  // --- Threads.
+  unsigned long loop_thread = 0;  // while `running`; see CurrentThread()
+  bool waiting = false;           // the loop asks the kernel, without the lock
+  bool wake_sent = false;         // during this wait
+  int64_t wait_until_us = 0;      // when this wait ends by itself
+  // Who waits in event_del() for the end of the callback that runs.
+  evoke::Condition callback_done;
+  int callback_waiters = 0;
+  uint32_t callbacks_run = 0;  // tells one callback from the next
+  int wake_fd = -1;            // eventfd, or -1; see wake.h
+  event wake_event = {};
 
   // --- Limits; see event_config_set_max_dispatch_interval().
   int64_t max_dispatch_us = evoke::kNoDeadline;
@@ -124,13 +148,19 @@ inline bool IsEvent(const event_callback* callback) {
 
 enum class TimeoutIs { kRelative, kAbsolute };
 int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind);
+// Whether event_del() may wait for the end of the event's callback if that runs
+// in another thread.
+enum class Wait { kNever, kUnlessFinalizable, kAlways };
+// event_del() and its kin; takes the lock.
+int DeleteAndWait(event* ev, Wait wait);
 int DeleteEvent(event* ev);
 // Takes a one-shot event out whose callback is to run next.
 void DeleteFiredEvent(event* ev);
 void ActivateEvent(event* ev, int result, short ncalls);
 int RemoveTimer(event* ev);
-// Puts any callback into the active queues; no effect when it is there.
-bool ActivateCallback(event_base* base, event_callback* callback);
+// Puts any callback into the active queues and wakes the loop; no effect when
+// it is there, or when its object is being finalized.
+bool ActivateCallbackLocked(event_base* base, event_callback* callback);
 
 // Marks an event as the library's own: it keeps no loop alive and does not
 // count. REQUIRES: not pending.
@@ -145,6 +175,12 @@ void ActivateReady(event_base* base, evutil_socket_t fd, short ready);
 
 // --- run_callback.cc: takes `callback` out of the active queues and runs it.
 void RunCallback(event_base* base, event_callback* callback);
+
+// --- finalize.cc
+
+// Runs the finalizer of an event that is in no queue any more, and frees the
+// event if event_free_finalize() was called. The lock is not held.
+void FinishFinalizing(event* ev);
 
 // --- once.cc
 void FreeOnceEvents(event_base* base);

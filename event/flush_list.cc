@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/flush_list.h"
 
+#include "event/wake.h"
+
 namespace evoke {
 
 FlushList::~FlushList() {
@@ -17,7 +19,7 @@ void FlushList::Remove(FlushItem* item) {
   item->link = {nullptr, nullptr};
 }
 
-bool FlushList::RunAll() {
+bool FlushList::RunAll(Mutex& lock) {
   if (items_.empty()) return false;
   // What is added during the calls comes behind the mark and waits for the next
   // turn; one call may remove the item of another.
@@ -25,10 +27,28 @@ bool FlushList::RunAll() {
   bool any_done = false;
   for (FlushItem* item; (item = items_.front()) != &mark_;) {
     Remove(item);
+    lock.Unlock();
     if (item->flush(item)) any_done = true;
+    lock.Lock();
   }
   items_.Remove(&mark_);
   return any_done;
+}
+
+void FlushSoon(event_base* base, FlushItem* item) {
+  MutexLock lock(base->lock);
+  base->flush.Add(item);
+  Wake(base);
+}
+
+void FlushCancel(event_base* base, FlushItem* item) {
+  MutexLock lock(base->lock);
+  base->flush.Remove(item);
+}
+
+bool IsToBeFlushed(event_base* base, const FlushItem* item) {
+  MutexLock lock(base->lock);
+  return item->listed();
 }
 
 }  // namespace evoke

@@ -10,6 +10,9 @@
 #define EVOKE_EVENT_FLUSH_LIST_H_
 
 #include "util/intrusive_list.h"
+#include "util/locks.h"
+
+struct event_base;
 
 namespace evoke {
 
@@ -42,9 +45,10 @@ class FlushList {
   // Takes it off; no effect when it is not listed.
   void Remove(FlushItem* item);
 
-  // Calls and takes off everything that is listed now, in the order of adding.
-  // True when any of it got something done.
-  bool RunAll();
+  // Calls and takes off everything that is listed now, in the order of adding,
+  // with `lock`, which is held, let go around each call. True when any of it
+  // got something done.
+  bool RunAll(Mutex& lock);
 
  private:
   using Items = Queue<FlushItem, FlushLink>;
@@ -52,6 +56,12 @@ class FlushList {
   Items items_;
   FlushItem mark_;  // during RunAll(): the end of what it runs
 };
+
+// What bufferevents use: as Add(), Remove() and listed(), on the list of
+// `base`, whose lock they take. Adding wakes a loop that waits.
+void FlushSoon(event_base* base, FlushItem* item);
+void FlushCancel(event_base* base, FlushItem* item);
+bool IsToBeFlushed(event_base* base, const FlushItem* item);
 
 }  // namespace evoke
 

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "event/wake.h"
 #include "util/log.h"
 
 namespace evoke {
@@ -23,6 +24,7 @@ uint64_t g_last_token = 0;
 const volatile uint64_t* g_process_token = &g_plain_token;
 
 uint64_t ProcessToken() {
+  MutexLock lock(GlobalLock(Global::kProcessToken));
   if (g_wiped_page == nullptr) {
     size_t bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     void* page = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
@@ -41,6 +43,11 @@ uint64_t ProcessToken() {
 
 int AdoptAfterFork(event_base* base) {
   base->owner = ProcessToken();
+  if (base->waiting) {
+    // The thread that waits in it is the parent's.
+    base->waiting = false;
+    base->running = false;
+  }
   int result = 0;
   if (base->backend.table->forked(base->backend.state) < 0) {
     LogWarnErrno("%s: cannot make %s anew in the child", __func__,
@@ -50,6 +57,10 @@ int AdoptAfterFork(event_base* base) {
     result = -1;
   }
   if (base->signals.Forked() < 0) result = -1;
+  if (base->wake_fd >= 0) {
+    CloseWake(base);
+    if (MakeNotifiable(base) < 0) result = -1;
+  }
   return result;
 }
 
@@ -60,5 +71,6 @@ extern "C" int event_reinit(event_base* base) {
     evoke::LogWarn("%s: no base", __func__);
     return -1;
   }
+  evoke::MutexLock lock(base->lock);
   return evoke::AdoptAfterFork(base);
 }

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "absl/base/optimization.h"
 #include "util/intrusive_list.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -65,16 +66,20 @@ int InterestMap::RemoveFired(event* ev) {
   if (fd < 0 || entries_[fd].told_edge) return Remove(ev);
   Unlink(ev);
   Entry& entry = entries_[fd];
-  if (entry.told != Wanted(entry) && !entry.fired) {
-    entry.fired = true;
-    entry.next_fired = fired_head_;
-    fired_head_ = fd;
-  }
+  if (entry.told != Wanted(entry)) PutOff(fd);
   return 0;
 }
 
+void InterestMap::PutOff(evutil_socket_t fd) {
+  Entry& entry = entries_[fd];
+  if (entry.fired) return;
+  entry.fired = true;
+  entry.next_fired = fired_head_;
+  fired_head_ = fd;
+}
+
 void InterestMap::FlushFired(evutil_socket_t fd) {
-  if (fd < 0 || fd >= size_ || !entries_[fd].fired) return;
+  if (fd < 0 || fd >= size_ || !entries_[fd].fired || puts_off_) return;
   // It stays on the list, where it costs nothing, since `told` is right now.
   if (entries_[fd].told != Wanted(entries_[fd])) Tell(fd);
 }
@@ -85,7 +90,13 @@ void InterestMap::FlushAllFired() {
     Entry& entry = entries_[fd];
     fired_head_ = entry.next_fired;
     entry.fired = false;
-    if (entry.told != Wanted(entry)) Tell(fd);
+    bool stale = entry.stale;
+    entry.stale = false;
+    if (entry.told == Wanted(entry) && !stale) continue;
+    if (Tell(fd) < 0 && stale) {
+      // Whoever added it in another thread was told that all is well.
+      LogWarnErrno("%s: fd %d is not watched", backend_->table->name, fd);
+    }
   }
 }
 
@@ -109,6 +120,11 @@ int InterestMap::TellAll() {
 // Brings the backend up to what the entry's counts say.
 int InterestMap::Tell(evutil_socket_t fd) {
   Entry& entry = entries_[fd];
+  if (ABSL_PREDICT_FALSE(puts_off_)) {
+    entry.stale = true;
+    PutOff(fd);
+    return 0;
+  }
   short wanted = Wanted(entry);
   bool edge = WantsEdge(entry);
   if (backend_->table->change(backend_->state, fd, entry.told, wanted, edge,

@@ -53,6 +53,12 @@ class InterestMap {
     if (fired_head_ >= 0) FlushAllFired();
   }
 
+  // While the backend waits and must not be told of anything, every change is
+  // put off until FlushFired(): true from before the wait to its end. Whoever
+  // changes something then wakes the loop.
+  void PutOffChanges(bool put_off) { puts_off_ = put_off; }
+  bool puts_off() const { return puts_off_; }
+
   // The events on `fd`, the last added first.
   event* First(evutil_socket_t fd) const {
     return fd >= 0 && fd < size_ ? entries_[fd].events : nullptr;
@@ -78,6 +84,7 @@ class InterestMap {
     short told;      // the interest that the backend knows of
     bool told_edge;
     bool fired;  // is on the list of fired fds
+    bool stale;  // put off: to be told even if it looks the same
     int32_t next_fired;
   };
 
@@ -88,6 +95,7 @@ class InterestMap {
   static bool WantsEdge(const Entry& entry);
   static void Count(Entry& entry, const event* ev, int by);
   int Tell(evutil_socket_t fd);
+  void PutOff(evutil_socket_t fd);
   void Unlink(event* ev);
   void FlushAllFired();
 
@@ -95,6 +103,7 @@ class InterestMap {
   char* rooms_ = nullptr;  // per_fd_bytes for each entry
   int32_t size_ = 0;
   int32_t fired_head_ = -1;
+  bool puts_off_ = false;
   const OpenBackend* backend_ = nullptr;
 };
 

@@ -6,10 +6,13 @@
 // is told to stop. One turn has eight steps; RunTurn() is their list, and each
 // step is a function below it. docs/design/loop.md tells the same story with a
 // picture.
+//
+// The base's lock is held here, but around the wait and every callback.
 #include <errno.h>
 
 #include "event/event_base.h"
 #include "event/fork.h"
+#include "event/wake.h"
 #include "util/log.h"
 
 namespace evoke {
@@ -28,6 +31,8 @@ TurnResult RunTurn(event_base* base, int flags);
 bool ShouldStop(event_base* base);
 bool IsNothingLeft(event_base* base, int flags);
 int64_t WaitLimit(event_base* base, int flags, bool flushed);
+void BeginWait(event_base* base, int64_t timeout_us);
+void EndWait(event_base* base);
 bool WaitForReady(event_base* base, int64_t timeout_us);
 void StartBatch(event_base* base);
 void ActivateExpired(event_base* base);
@@ -45,7 +50,7 @@ TurnResult RunTurn(event_base* base, int flags) {
   base->deferred_in_turn += base->active.AdmitLater();
 
   // 2. Send what was written during the last turn.
-  bool flushed = base->flush.RunAll();
+  bool flushed = base->flush.RunAll(base->lock);
   if (ShouldStop(base)) return kStopped;
 
   // 3. How long may the kernel let us sleep?
@@ -91,6 +96,7 @@ int64_t WaitLimit(event_base* base, int flags, bool flushed) {
   if (flushed && (flags & EVLOOP_ONCE)) return 0;
   if (IsNothingLeft(base, flags)) return 0;
   const event* next = base->timers.Top();
+  base->wait_until_us = next == nullptr ? kNoDeadline : DeadlineOf(*next);
   if (next == nullptr) return -1;
   // The clock is read again rather than reckoned from the batch's time: a
   // callback that took long must not make later timers late as well.
@@ -98,12 +104,30 @@ int64_t WaitLimit(event_base* base, int flags, bool flushed) {
   return left_us > 0 ? left_us : 0;
 }
 
+// From here on other threads may come in, and know that they have to wake us.
+void BeginWait(event_base* base, int64_t timeout_us) {
+  if (ABSL_PREDICT_TRUE(!base->lock.exists() && base->wake_fd < 0)) return;
+  base->wake_sent = false;
+  base->waiting = timeout_us != 0;
+  base->interests.PutOffChanges(
+      !(base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT));
+  base->lock.Unlock();
+}
+
+void EndWait(event_base* base) {
+  base->lock.Lock();
+  base->waiting = false;
+  base->interests.PutOffChanges(false);
+}
+
 bool WaitForReady(event_base* base, int64_t timeout_us) {
   EnsureOwner(base);
   base->interests.FlushFired();
   base->ready.count = 0;
+  BeginWait(base, timeout_us);
   int result =
       base->backend.table->wait(base->backend.state, timeout_us, &base->ready);
+  EndWait(base);
   if (ABSL_PREDICT_FALSE(result < 0)) {
     LogWarnErrno("%s: wait", base->backend.table->name);
     return false;
@@ -182,7 +206,7 @@ int RunQueue(event_base* base, int priority, int max_callbacks,
     if (base->break_requested) return -1;
     if (ran >= max_callbacks) break;
     if (ran != 0 && deadline_us != kNoDeadline) {
-      event_base_update_cache_time(base);
+      base->cached_time_us = 0;
       if (base->Now() >= deadline_us) break;
     }
     if (base->continue_requested) break;
@@ -191,7 +215,9 @@ int RunQueue(event_base* base, int priority, int max_callbacks,
 }
 
 void OnExit(evutil_socket_t, short, void* arg) {
-  static_cast<event_base*>(arg)->exit_requested = true;
+  auto* base = static_cast<event_base*>(arg);
+  MutexLock lock(base->lock);
+  base->exit_requested = true;
 }
 
 }  // namespace
@@ -204,6 +230,7 @@ int event_base_loop(event_base* base, int flags) {
     evoke::LogWarn("%s: no base", __func__);
     return -1;
   }
+  evoke::MutexLock lock(base->lock);
   if (base->running) {
     evoke::LogWarn("%s: the loop of this base runs already", __func__);
     return -1;
@@ -211,6 +238,7 @@ int event_base_loop(event_base* base, int flags) {
   event_base* outer = evoke::t_running_base;
   evoke::t_running_base = base;
   base->running = true;
+  base->loop_thread = evoke::CurrentThread();
   base->exit_requested = base->break_requested = false;
   base->signals.TakeOver();
 
@@ -237,24 +265,36 @@ int event_base_loopexit(event_base* base, const timeval* timeout) {
 
 int event_base_loopbreak(event_base* base) {
   if (base == nullptr) return -1;
+  evoke::MutexLock lock(base->lock);
   base->break_requested = true;
+  evoke::Wake(base);
   return 0;
 }
 
 int event_base_loopcontinue(event_base* base) {
   if (base == nullptr) return -1;
+  evoke::MutexLock lock(base->lock);
   base->continue_requested = true;
+  evoke::Wake(base);
   return 0;
 }
 
 int event_base_got_exit(event_base* base) {
-  if (base == nullptr) evoke::LogWarn("%s: no base", __func__);
-  return base != nullptr && base->exit_requested;
+  if (base == nullptr) {
+    evoke::LogWarn("%s: no base", __func__);
+    return 0;
+  }
+  evoke::MutexLock lock(base->lock);
+  return base->exit_requested;
 }
 
 int event_base_got_break(event_base* base) {
-  if (base == nullptr) evoke::LogWarn("%s: no base", __func__);
-  return base != nullptr && base->break_requested;
+  if (base == nullptr) {
+    evoke::LogWarn("%s: no base", __func__);
+    return 0;
+  }
+  evoke::MutexLock lock(base->lock);
+  return base->break_requested;
 }
 
 }  // extern "C"

@@ -30,7 +30,10 @@ using OnceEvents = Stack<OnceEvent, LinkOf>;
 void RunOnce(evutil_socket_t fd, short what, void* arg) {
   auto* once = static_cast<OnceEvent*>(arg);
   once->callback(fd, what, once->arg);
-  OnceEvents::Remove(once);
+  {
+    MutexLock lock(once->ev.ev_base->lock);
+    OnceEvents::Remove(once);
+  }
   Free(once);
 }
 
@@ -70,9 +73,11 @@ extern "C" int event_base_once(event_base* base, evutil_socket_t fd,
     event_assign(&once->ev, base, fd, events & kIoInterests, evoke::RunOnce,
                  once);
   }
+  evoke::MutexLock lock(base->lock);
   if (timer && (timeout == nullptr || !evutil_timerisset(timeout))) {
     evoke::ActivateEvent(&once->ev, EV_TIMEOUT, 1);
-  } else if (event_add(&once->ev, timeout) < 0) {
+  } else if (evoke::AddEvent(&once->ev, timeout, evoke::TimeoutIs::kRelative) <
+             0) {
     evoke::Free(once);
     return -1;
   }

@@ -14,6 +14,17 @@ namespace evoke {
 
 namespace {
 
+// Everything is read before another thread can change it.
+void CallUnlocked(event_base* base, event* ev) {
+  auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
+  void* arg = ev->ev_evcallback.evcb_arg;
+  evutil_socket_t fd = ev->ev_fd;
+  short result = ev->ev_res;
+  base->lock.Unlock();
+  callback(fd, result, arg);
+  base->lock.Lock();
+}
+
 // The event stays where it waits; a timeout begins again: from its last
 // deadline if it fired for it (so that it does not drift), else from now.
 void RunPersistent(event_base* base, event* ev) {
@@ -38,8 +49,7 @@ void RunPersistent(event_base* base, event* ev) {
       LogWarnErrno("event_base_loop: a persistent event loses its timeout");
     }
   }
-  ev->ev_evcallback.evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
-                                                ev->ev_evcallback.evcb_arg);
+  CallUnlocked(base, ev);
 }
 
 // Once for each delivery. The callback may delete or free the event, which
@@ -56,7 +66,10 @@ void RunSignal(event_base* base, event* ev) {
     --left;
     ev->ev_.ev_signal.ev_ncalls = left;
     if (left == 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
-    callback(signal, ev->ev_res, arg);
+    short result = ev->ev_res;
+    base->lock.Unlock();
+    callback(signal, result, arg);
+    base->lock.Lock();
     if (base->break_requested) {
       if (left != 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
       return;
@@ -69,10 +82,21 @@ void RunSignal(event_base* base, event* ev) {
 void RunCallback(event_base* base, event_callback* callback) {
   if (!IsEvent(callback)) {
     base->active.Remove(callback);
-    callback->evcb_cb_union.evcb_selfcb(callback, callback->evcb_arg);
+    auto selfcb = callback->evcb_cb_union.evcb_selfcb;
+    void* arg = callback->evcb_arg;
+    base->lock.Unlock();
+    selfcb(callback, arg);
+    base->lock.Lock();
     return;
   }
   event* ev = EventOf(callback);
+  if (ABSL_PREDICT_FALSE(callback->evcb_flags & EVLIST_FINALIZING)) {
+    base->active.Remove(callback);
+    base->lock.Unlock();
+    FinishFinalizing(ev);
+    base->lock.Lock();
+    return;
+  }
   base->running_event = ev;
   if (ABSL_PREDICT_FALSE(callback->evcb_cb_union.evcb_callback == nullptr)) {
     // Deleted, lest it becomes active for ever.
@@ -90,11 +114,15 @@ void RunCallback(event_base* base, event_callback* callback) {
     if (callback->evcb_closure == kClosureSignal) {
       RunSignal(base, ev);
     } else {
-      callback->evcb_cb_union.evcb_callback(ev->ev_fd, ev->ev_res,
-                                            callback->evcb_arg);
+      CallUnlocked(base, ev);
     }
   }
   base->running_event = nullptr;
+  ++base->callbacks_run;
+  if (ABSL_PREDICT_FALSE(base->callback_waiters != 0)) {
+    base->callback_waiters = 0;
+    base->callback_done.WakeAll();
+  }
 }
 
 }  // namespace evoke

@@ -11,6 +11,8 @@
 
 #include "event/event_base.h"
 #include "event/fork.h"
+#include "event/live_bases.h"
+#include "event/wake.h"
 #include "util/log.h"
 
 namespace evoke {
@@ -118,10 +120,34 @@ void LeaveQueues(event* ev) {
   if (FlagsOf(ev) & kAnyActive) ev->ev_base->active.Remove(&ev->ev_evcallback);
 }
 
+// A loop that has nothing left to wait for is to see that and return; and a
+// backend that could not be told yet waits for a descriptor in vain.
+void WakeAfterDelete(event_base* base) {
+  bool is_empty = !base->HasEvents() && base->active.empty();
+  if (is_empty || base->interests.puts_off()) Wake(base);
+}
+
+// The event is out of all queues. Its callback may run in the loop's thread,
+// and may add it again: then it is taken out again, so that its callback does
+// not run any more when this returns.
+void WaitForCallback(event* ev) {
+  event_base* base = ev->ev_base;
+  while (base->running_event == ev && !IsLoopThread(base) &&
+         base->callback_done.exists()) {
+    uint32_t run = base->callbacks_run;
+    while (base->callbacks_run == run) {
+      ++base->callback_waiters;
+      base->callback_done.Wait(base->lock);
+    }
+    DeleteEvent(ev);
+  }
+}
+
 }  // namespace
 
 int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
   event_base* base = ev->ev_base;
+  if (ABSL_PREDICT_FALSE(FlagsOf(ev) & EVLIST_FINALIZING)) return -1;
   if (timeout != nullptr && !(FlagsOf(ev) & EVLIST_TIMEOUT) &&
       !base->timers.Reserve()) {
     return -1;
@@ -131,17 +157,24 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
     return -1;
   }
   if (timeout != nullptr) StartTimer(ev, *timeout, kind);
-  return 0;
+  if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
+  if (base->interests.puts_off()) return Wake(base);
+  return timeout != nullptr ? WakeForTimer(base) : 0;
 }
 
 int DeleteEvent(event* ev) {
   event_base* base = ev->ev_base;
   LeaveQueues(ev);
-  if (!(FlagsOf(ev) & EVLIST_INSERTED)) return 0;
+  if (!(FlagsOf(ev) & EVLIST_INSERTED)) {
+    if (ABSL_PREDICT_FALSE(base->waiting)) WakeAfterDelete(base);
+    return 0;
+  }
   EnsureOwner(base);
   Leave(ev, EVLIST_INSERTED);
-  return (ev->ev_events & EV_SIGNAL) ? base->signals.Remove(ev)
-                                     : base->interests.Remove(ev);
+  int result = (ev->ev_events & EV_SIGNAL) ? base->signals.Remove(ev)
+                                           : base->interests.Remove(ev);
+  if (ABSL_PREDICT_FALSE(base->waiting)) WakeAfterDelete(base);
+  return result;
 }
 
 void DeleteFiredEvent(event* ev) {
@@ -155,12 +188,13 @@ void DeleteFiredEvent(event* ev) {
   ev->ev_base->interests.RemoveFired(ev);
 }
 
-bool ActivateCallback(event_base* base, event_callback* callback) {
+bool ActivateCallbackLocked(event_base* base, event_callback* callback) {
   if (callback->evcb_flags & (EVLIST_FINALIZING | EVLIST_ACTIVE)) return false;
   if (callback->evcb_flags & EVLIST_ACTIVE_LATER) {
     base->active.Remove(callback);
   }
   base->active.Push(callback);
+  Wake(base);
   return true;
 }
 
@@ -184,7 +218,7 @@ void ActivateEvent(event* ev, int result, short ncalls) {
     ev->ev_.ev_signal.ev_ncalls = ncalls;
     ev->ev_.ev_signal.ev_pncalls = nullptr;
   }
-  ActivateCallback(base, &ev->ev_evcallback);
+  ActivateCallbackLocked(base, &ev->ev_evcallback);
 }
 
 int RemoveTimer(event* ev) {
@@ -218,6 +252,38 @@ void ActivateReady(event_base* base, evutil_socket_t fd, short ready) {
   }
 }
 
+int DeleteAndWait(event* ev, Wait wait) {
+  event_base* base = ev->ev_base;
+  constexpr short kSomewhere = EVLIST_INSERTED | EVLIST_TIMEOUT | kAnyActive;
+  // An event that is nowhere may outlive its base, which must not be touched
+  // then. Without threads the base whose loop runs here is known to live.
+  bool is_nowhere = !LocksAreOn() && !(FlagsOf(ev) & kSomewhere);
+  bool is_live = LocksAreOn() ? IsLiveBase(base) : base == t_running_base;
+  if (ABSL_PREDICT_FALSE((is_nowhere || LocksAreOn()) && !is_live)) {
+    StopDeliveries(ev);
+    return 0;
+  }
+  MutexLock lock(base->lock);
+  if (FlagsOf(ev) & EVLIST_FINALIZING) return 0;
+  int result = 0;
+  if (FlagsOf(ev) & kSomewhere) {
+    result = DeleteEvent(ev);
+  } else {
+    StopDeliveries(ev);
+    if (!(ev->ev_events & EV_SIGNAL)) {
+      // Taking out the fd may have been put off, and the program is likely to
+      // close it next.
+      EnsureOwner(base);
+      base->interests.FlushFired(ev->ev_fd);
+    }
+  }
+  if (ABSL_PREDICT_FALSE(base->running_event == ev) && wait != Wait::kNever &&
+      (wait == Wait::kAlways || !(ev->ev_events & EV_FINALIZE))) {
+    WaitForCallback(ev);
+  }
+  return result;
+}
+
 }  // namespace evoke
 
 using evoke::LogWarn;
@@ -243,7 +309,8 @@ extern "C" {
 
 int event_add(event* ev, const timeval* timeout) {
   if (!IsUsable(ev, __func__)) return -1;
-  if (!event_initialized(ev)) {
+  evoke::MutexLock lock(ev->ev_base->lock);
+  if (ABSL_PREDICT_FALSE(!event_initialized(ev))) {
     LogWarn("%s: event was never assigned", __func__);
     return -1;
   }
@@ -252,33 +319,31 @@ int event_add(event* ev, const timeval* timeout) {
 
 int event_del(event* ev) {
   if (!IsUsable(ev, __func__)) return -1;
-  constexpr short kSomewhere =
-      EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
-  if (ev->ev_evcallback.evcb_flags & kSomewhere) return evoke::DeleteEvent(ev);
-
-  // An event that is nowhere may outlive its base, which must not be touched
-  // then. The base whose loop runs here lives, though, and may have put off
-  // taking out this event's fd, which the program is likely to close next.
-  evoke::StopDeliveries(ev);
-  if (ev->ev_base == evoke::t_running_base && !(ev->ev_events & EV_SIGNAL)) {
-    evoke::EnsureOwner(ev->ev_base);
-    ev->ev_base->interests.FlushFired(ev->ev_fd);
-  }
-  return 0;
+  return evoke::DeleteAndWait(ev, evoke::Wait::kUnlessFinalizable);
 }
 
-int event_del_block(event* ev) { return event_del(ev); }
+int event_del_block(event* ev) {
+  if (!IsUsable(ev, __func__)) return -1;
+  return evoke::DeleteAndWait(ev, evoke::Wait::kAlways);
+}
 
-int event_del_noblock(event* ev) { return event_del(ev); }
+int event_del_noblock(event* ev) {
+  if (!IsUsable(ev, __func__)) return -1;
+  return evoke::DeleteAndWait(ev, evoke::Wait::kNever);
+}
 
 void event_active(event* ev, int result, short ncalls) {
   if (!IsUsable(ev, __func__)) return;
+  evoke::MutexLock lock(ev->ev_base->lock);
   evoke::ActivateEvent(ev, result, ncalls);
 }
 
 int event_remove_timer(event* ev) {
   if (!IsUsable(ev, __func__)) return -1;
-  return evoke::RemoveTimer(ev);
+  evoke::MutexLock lock(ev->ev_base->lock);
+  int result = evoke::RemoveTimer(ev);
+  if (ev->ev_base->waiting) evoke::WakeAfterDelete(ev->ev_base);
+  return result;
 }
 
 void event_base_active_by_fd(event_base* base, evutil_socket_t fd,
@@ -288,6 +353,7 @@ void event_base_active_by_fd(event_base* base, evutil_socket_t fd,
     LogWarn("%s: no base", __func__);
     return;
   }
+  evoke::MutexLock lock(base->lock);
   // With EV_TIMEOUT the timers of that fd, and only they, are meant.
   if (events & EV_TIMEOUT) {
     evoke::ActivateTimersOf(base, fd);
@@ -302,6 +368,7 @@ void event_base_active_by_signal(event_base* base, int signal) {
     LogWarn("%s: no base", __func__);
     return;
   }
+  evoke::MutexLock lock(base->lock);
   base->signals.Activate(signal, 1);
 }
 

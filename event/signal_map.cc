@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "event/event_base.h"
@@ -14,6 +15,10 @@
 namespace evoke {
 
 namespace {
+
+// Which base handles signals, and what was counted for which, is guarded by
+// this; comes after the lock of a base.
+Mutex& SignalLock() { return GlobalLock(Global::kSignals); }
 
 // What the handler, which may run at any moment on any thread, looks at.
 // Ints, read and written by lock-free atomics alone.
@@ -80,13 +85,17 @@ int SignalMap::Add(event* ev) {
   }
   if (events_[signal] == nullptr && Handle(signal) < 0) return -1;
   EventsOnSignal::Push(&events_[signal], ev);
+  MutexLock lock(SignalLock());
   ++count_;
   return 0;
 }
 
 int SignalMap::Remove(event* ev) {
   EventsOnSignal::Remove(ev);
-  --count_;
+  {
+    MutexLock lock(SignalLock());
+    --count_;
+  }
   return events_[ev->ev_fd] == nullptr ? Unhandle(ev->ev_fd) : 0;
 }
 
@@ -108,11 +117,17 @@ void SignalMap::OnPipeReadable(evutil_socket_t fd, short, void* arg) {
   if (got < 0 && errno != EAGAIN && errno != EINTR) {
     LogWarnErrno("%s: read", __func__);
   }
-  if (g_handling == self) self->KeepDeliveries();
+  MutexLock base_lock(self->base_->lock);
+  int taken[NSIG];
+  {
+    MutexLock lock(SignalLock());
+    if (g_handling == self) self->KeepDeliveries();
+    memcpy(taken, self->deliveries_, sizeof(taken));
+    memset(self->deliveries_, 0, sizeof(taken));
+  }
   for (int signal = 0; signal < NSIG; ++signal) {
-    int deliveries = self->deliveries_[signal];
+    int deliveries = taken[signal];
     if (deliveries == 0) continue;
-    self->deliveries_[signal] = 0;
     if (deliveries > SHRT_MAX) deliveries = SHRT_MAX;
     self->Activate(signal, static_cast<short>(deliveries));
   }
@@ -126,6 +141,7 @@ void SignalMap::KeepDeliveries() {
 }
 
 void SignalMap::TakeOver() {
+  MutexLock lock(SignalLock());
   if (pipe_[0] < 0 || g_handling == this) return;
   // What came while another base handled signals is that base's.
   if (g_handling != nullptr) g_handling->KeepDeliveries();
@@ -138,16 +154,20 @@ void SignalMap::TakeOver() {
 int SignalMap::Forked() {
   if (pipe_[0] < 0) return 0;
   // The old ends are closed here only; the parent has its own.
-  bool handling = g_handling == this;
-  if (handling) {
-    Store(g_write_fd, -1);
-    g_handling = nullptr;
-    for (int signal = 0; signal < NSIG; ++signal) {
-      Store(g_deliveries[signal], Take(g_orphans[signal]));
+  bool handling;
+  {
+    MutexLock lock(SignalLock());
+    handling = g_handling == this;
+    if (handling) {
+      Store(g_write_fd, -1);
+      g_handling = nullptr;
+      for (int signal = 0; signal < NSIG; ++signal) {
+        Store(g_deliveries[signal], Take(g_orphans[signal]));
+      }
     }
+    // What came before the fork came to the parent.
+    for (int& deliveries : deliveries_) deliveries = 0;
   }
-  // What came before the fork came to the parent.
-  for (int& deliveries : deliveries_) deliveries = 0;
   DeleteEvent(&pipe_event_);
   close(pipe_[0]);
   close(pipe_[1]);
@@ -161,10 +181,13 @@ void SignalMap::Close() {
   for (int signal = 0; signal < NSIG; ++signal) {
     if (old_actions_[signal] != nullptr) Unhandle(signal);
   }
-  if (g_handling == this) {
-    Store(g_write_fd, -1);
-    g_handling = nullptr;
-    KeepDeliveries();  // lest the next base gets them
+  {
+    MutexLock lock(SignalLock());
+    if (g_handling == this) {
+      Store(g_write_fd, -1);
+      g_handling = nullptr;
+      KeepDeliveries();  // lest the next base gets them
+    }
   }
   for (int& fd : pipe_) {
     if (fd >= 0) close(fd);
@@ -181,7 +204,7 @@ int SignalMap::OpenPipe() {
   event_assign(&pipe_event_, base_, pipe_[0], EV_READ | EV_PERSIST,
                OnPipeReadable, this);
   MakeInternal(&pipe_event_);
-  event_priority_set(&pipe_event_, 0);
+  pipe_event_.ev_evcallback.evcb_pri = 0;
   if (AddEvent(&pipe_event_, nullptr, TimeoutIs::kRelative) == 0) return 0;
   close(pipe_[0]);
   close(pipe_[1]);
@@ -197,11 +220,18 @@ int SignalMap::Handle(int signal) {
     LogWarnErrno("%s: old disposition", __func__);
     return -1;
   }
-  if (g_handling != nullptr && g_handling != this && g_handling->count_ > 0) {
+  const event_base* other = nullptr;
+  {
+    MutexLock lock(SignalLock());
+    if (g_handling != nullptr && g_handling != this && g_handling->count_ > 0) {
+      other = g_handling->base_;
+    }
+  }
+  if (other != nullptr) {
     LogWarn(
         "A signal was added to base %p while base %p handles signals. Only one "
         "base can at a time: the last one that added a signal or ran its loop.",
-        static_cast<void*>(base_), static_cast<void*>(g_handling->base_));
+        static_cast<const void*>(base_), static_cast<const void*>(other));
   }
   TakeOver();
 

@@ -33,6 +33,7 @@ class FlushListTest : public ::testing::Test {
     }
   }
   FlushList list_;
+  Mutex lock_;
   std::vector<Item*> order_;
   Item items_[3];
 };
@@ -41,24 +42,24 @@ TEST_F(FlushListTest, RunsAllInTheOrderOfAddingOnce) {
   list_.Add(&items_[1]);
   list_.Add(&items_[0]);
   list_.Add(&items_[1]);
-  list_.RunAll();
+  list_.RunAll(lock_);
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[1], &items_[0]}));
   EXPECT_TRUE(list_.empty());
 }
 
 TEST_F(FlushListTest, TellsWhetherAnyOfThemGotSomethingDone) {
-  EXPECT_FALSE(list_.RunAll());
+  EXPECT_FALSE(list_.RunAll(lock_));
   for (Item& item : items_) list_.Add(&item);
-  EXPECT_FALSE(list_.RunAll());
+  EXPECT_FALSE(list_.RunAll(lock_));
   items_[1].done = true;
   for (Item& item : items_) list_.Add(&item);
-  EXPECT_TRUE(list_.RunAll());
+  EXPECT_TRUE(list_.RunAll(lock_));
 }
 
 TEST_F(FlushListTest, WhatIsAddedDuringTheRunWaitsForTheNext) {
   items_[0].again = true;
   list_.Add(&items_[0]);
-  list_.RunAll();
+  list_.RunAll(lock_);
   EXPECT_EQ(order_.size(), 1u);
   EXPECT_TRUE(items_[0].listed());
   list_.Remove(&items_[0]);
@@ -67,7 +68,7 @@ TEST_F(FlushListTest, WhatIsAddedDuringTheRunWaitsForTheNext) {
 TEST_F(FlushListTest, OneMayRemoveAnotherBeforeItsTurn) {
   items_[0].to_remove = &items_[1];
   for (Item& item : items_) list_.Add(&item);
-  list_.RunAll();
+  list_.RunAll(lock_);
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0], &items_[2]}));
 }
 
@@ -76,12 +77,12 @@ TEST_F(FlushListTest, TheLastOneMayBeRemovedAndAnotherAdded) {
   items_[0].again = true;
   list_.Add(&items_[0]);
   list_.Add(&items_[1]);
-  list_.RunAll();
+  list_.RunAll(lock_);
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0]}));
   EXPECT_FALSE(items_[1].listed());
   items_[0].again = false;
   list_.Add(&items_[2]);
-  list_.RunAll();
+  list_.RunAll(lock_);
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0], &items_[0], &items_[2]}));
   EXPECT_TRUE(list_.empty());
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Freeing an event without waiting for its callback: event_finalize() and
+// event_free_finalize() take the event out for good and have the loop run a
+// finalizer, which can run only after the callback that may be running now. So
+// the finalizer is where the program frees what the callback uses.
+#include <event2/event.h>
+
+#include "event/event_base.h"
+#include "util/log.h"
+#include "util/memory.h"
+
+namespace evoke {
+
+namespace {
+
+// The event has no base to run the finalizer, or is null.
+bool CanBeFinalized(const event* ev, const char* function) {
+  if (ev != nullptr && ev->ev_base != nullptr) return true;
+  LogWarn("%s: no event, or one without a base", function);
+  return false;
+}
+
+// A second call before the finalizer ran puts another one in its place.
+int FinalizeEvent(event* ev, event_finalize_callback_fn finalizer,
+                  Closure closure) {
+  MutexLock lock(ev->ev_base->lock);
+  event_callback& callback = ev->ev_evcallback;
+  bool is_first = (callback.evcb_flags & EVLIST_FINALIZING) == 0;
+  if (is_first) DeleteEvent(ev);
+  callback.evcb_closure = closure;
+  callback.evcb_cb_union.evcb_evfinalize = finalizer;
+  if (is_first) {
+    ActivateEvent(ev, EV_FINALIZE, 1);
+    callback.evcb_flags |= EVLIST_FINALIZING;
+  }
+  return 0;
+}
+
+// event_free_finalize() may go without a finalizer.
+void NoFinalizer(event*, void*) {}
+
+}  // namespace
+
+void FinishFinalizing(event* ev) {
+  event_callback& callback = ev->ev_evcallback;
+  bool frees = callback.evcb_closure == kClosureFinalizeAndFree;
+  callback.evcb_cb_union.evcb_evfinalize(ev, callback.evcb_arg);
+  if (frees) Free(ev);
+}
+
+}  // namespace evoke
+
+extern "C" {
+
+int event_finalize(unsigned, event* ev, event_finalize_callback_fn callback) {
+  if (!evoke::CanBeFinalized(ev, __func__)) return -1;
+  return evoke::FinalizeEvent(ev, callback, evoke::kClosureFinalize);
+}
+
+int event_free_finalize(unsigned, event* ev,
+                        event_finalize_callback_fn callback) {
+  if (!evoke::CanBeFinalized(ev, __func__)) return -1;
+  return evoke::FinalizeEvent(
+      ev, callback != nullptr ? callback : evoke::NoFinalizer,
+      evoke::kClosureFinalizeAndFree);
+}
+
+}  // extern "C"
