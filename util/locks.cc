@@ -60,6 +60,11 @@ void Mutex::UnlockSlow() {
   if (g_lock_callbacks.unlock != nullptr) g_lock_callbacks.unlock(0, handle_);
 }
 
+bool Mutex::TryLockSlow() {
+  return g_lock_callbacks.lock == nullptr ||
+         g_lock_callbacks.lock(EVTHREAD_TRY, handle_) == 0;
+}
+
 SharedLock* SharedLock::Create() {
   SharedLock* lock = New<SharedLock>();
   if (lock == nullptr) return nullptr;

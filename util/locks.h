@@ -67,6 +67,7 @@ class ABSL_LOCKABLE Mutex {
 
   void LockSlow() ABSL_NO_THREAD_SAFETY_ANALYSIS;
   void UnlockSlow() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  bool TryLockSlow() ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
   void* handle_ = nullptr;
   LockKind kind_ = LockKind::kPlain;
@@ -104,6 +105,8 @@ class SharedLock {
 
   void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.LockSlow(); }
   void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.UnlockSlow(); }
+  // False when another thread holds it.
+  bool TryLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { return mutex_.TryLockSlow(); }
 
   // The program's name for the lock: the same for all who borrow it.
   const void* handle() const { return mutex_.handle(); }
