@@ -4,6 +4,8 @@
 #include <bit>
 
 #include "buffer/chain.h"
+#include "event/event_base.h"
+#include "util/locks.h"
 #include "util/memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -28,25 +30,44 @@ int ClassOf(size_t capacity_bytes) {
 
 }  // namespace
 
-ChainPool* ChainPool::Create() {
+ChainPool* ChainPool::Of(event_base* base) {
+  MutexLock lock(base->lock);
+  if (base->pool == nullptr) {
+    base->pool = Create(base->lock.exists());
+    base->free_pool = [](void* pool) {
+      if (pool != nullptr) static_cast<ChainPool*>(pool)->Close();
+    };
+  }
+  return static_cast<ChainPool*>(base->pool);
+}
+
+ChainPool* ChainPool::Create(bool shared) {
   static_assert(kMinChainBytes << (kClasses - 1) == kMaxPooledChainBytes);
-  return New<ChainPool>();
+  ChainPool* pool = New<ChainPool>();
+  if (pool != nullptr) pool->shared_ = shared;
+  return pool;
 }
 
 void ChainPool::Close() {
-  max_waiting_bytes_ = 0;
+  __atomic_store_n(&max_waiting_bytes_, 0, __ATOMIC_RELAXED);
   FreeAll();
   Decref();
 }
 
 void ChainPool::Decref() {
-  if (--refs_ > 0) return;
+  if (__atomic_sub_fetch(&refs_, 1, __ATOMIC_ACQ_REL) > 0) return;
   FreeAll();
   Delete(this);
 }
 
+bool ChainPool::IsOfRunningLoop() const {
+  return t_running_base != nullptr && t_running_base->pool == this;
+}
+
 Chain* ChainPool::Take(size_t capacity_bytes) {
-  if (capacity_bytes > kMaxPooledChainBytes) return nullptr;
+  if (capacity_bytes > kMaxPooledChainBytes || !IsOpenToThisThread()) {
+    return nullptr;
+  }
   Chain*& waiting = waiting_[ClassOf(capacity_bytes)];
   Chain* chain = waiting;
   if (chain == nullptr) return nullptr;
@@ -61,7 +82,7 @@ Chain* ChainPool::Take(size_t capacity_bytes) {
 }
 
 bool ChainPool::Give(Chain* chain) {
-  if (!EVOKE_POOLS_KEEP_CHAINS) return false;
+  if (!EVOKE_POOLS_KEEP_CHAINS || !IsOpenToThisThread()) return false;
   size_t capacity_bytes = chain->capacity_bytes;
   if (capacity_bytes > kMaxPooledChainBytes) return false;
   if (capacity_bytes > max_waiting_bytes_ - waiting_bytes_) return false;

@@ -132,7 +132,8 @@ void BufferSetParent(evbuffer* buffer, bufferevent* parent);
 
 // Chains come from and go back to `pool` from now on, of which a reference is
 // taken (chain_pool.h); null: the memory hooks again.
-// REQUIRES: the buffer is used by the thread that runs the pool's loop only.
+// REQUIRES: the buffer is locked, if it can be. Without a lock it is used by
+// the thread that runs the pool's loop only.
 void BufferSetPool(evbuffer* buffer, ChainPool* pool);
 
 // --- For the files of this folder --------------------------------------------

@@ -10,7 +10,7 @@ namespace {
 
 // Under AddressSanitizer pools keep nothing, on purpose.
 bool PoolsKeep() {
-  ChainPool* pool = ChainPool::Create();
+  ChainPool* pool = ChainPool::Create(/*shared=*/false);
   Chain* chain = ChainNew(nullptr, 512);
   bool kept = pool->Give(chain);
   if (!kept) ChainUnref(chain, nullptr);
@@ -20,7 +20,7 @@ bool PoolsKeep() {
 
 TEST(ChainPool, GivesBackWhatItGot) {
   if (!PoolsKeep()) GTEST_SKIP() << "pools are off";
-  ChainPool* pool = ChainPool::Create();
+  ChainPool* pool = ChainPool::Create(/*shared=*/false);
   Chain* chain = ChainNew(pool, 3000);
   chain->begin = 7;
   chain->length_bytes = 9;
@@ -36,7 +36,7 @@ TEST(ChainPool, GivesBackWhatItGot) {
 
 TEST(ChainPool, KeepsAMegabyteAtMost) {
   if (!PoolsKeep()) GTEST_SKIP() << "pools are off";
-  ChainPool* pool = ChainPool::Create();
+  ChainPool* pool = ChainPool::Create(/*shared=*/false);
   std::vector<Chain*> chains;
   for (int i = 0; i < 20; ++i) chains.push_back(ChainNew(nullptr, 65536));
   int kept = 0;
@@ -55,7 +55,7 @@ TEST(ChainPool, KeepsAMegabyteAtMost) {
 }
 
 TEST(ChainPool, BuffersOutliveTheirLoop) {
-  ChainPool* pool = ChainPool::Create();
+  ChainPool* pool = ChainPool::Create(/*shared=*/false);
   OwnedBuffer buffer = NewBuffer();
   BufferSetPool(buffer.get(), pool);
   evbuffer_add(buffer.get(), "before", 6);
@@ -67,7 +67,7 @@ TEST(ChainPool, BuffersOutliveTheirLoop) {
 }
 
 TEST(ChainPool, ChainsWanderBetweenBuffersWithAndWithoutOne) {
-  ChainPool* pool = ChainPool::Create();
+  ChainPool* pool = ChainPool::Create(/*shared=*/false);
   OwnedBuffer pooled = NewBuffer(), plain = NewBuffer();
   BufferSetPool(pooled.get(), pool);
   for (int i = 0; i < 100; ++i) {
