@@ -54,11 +54,13 @@ void ActivateCallback(event_base* base, event_callback* callback) {
   ActivateCallbackLocked(base, callback);
 }
 
-void DeferredCancel(event_base* base, event_callback* callback) {
+bool DeferredCancel(event_base* base, event_callback* callback) {
   MutexLock lock(base->lock);
-  if (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) {
-    base->active.Remove(callback);
+  if ((callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) == 0) {
+    return false;
   }
+  base->active.Remove(callback);
+  return true;
 }
 
 void FinalizeLater(event_base* base, event_callback* callback, uint8_t priority,

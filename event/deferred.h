@@ -34,8 +34,9 @@ void DeferredSetPriority(event_callback* callback, uint8_t priority);
 // already, which changes nothing.
 bool DeferredSchedule(event_base* base, event_callback* callback);
 
-// Takes it out; no effect when it is not scheduled.
-void DeferredCancel(event_base* base, event_callback* callback);
+// Takes it out. False when it was not scheduled, or is not any more because the
+// loop has begun with it.
+bool DeferredCancel(event_base* base, event_callback* callback);
 
 // Whether it waits to be run.
 bool IsDeferredScheduled(event_base* base, const event_callback* callback);
