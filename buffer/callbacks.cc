@@ -93,17 +93,28 @@ void RunEntries(evbuffer* buffer, Run run) {
 void RunDeferred(event_callback*, void* arg) {
   auto* buffer = static_cast<evbuffer*>(arg);
   BufferGuard guard(buffer);
+  --buffer->defer_runs;
+  --buffer->refs;
+  // Another thread may have cancelled it when it had begun already.
+  if (!buffer->defer_scheduled) return;
   buffer->defer_scheduled = false;
-  --buffer->refs;  // taken by ScheduleDeferred()
   RunEntries(buffer, Run::kDeferredOnly);
 }
 
 void ScheduleDeferred(evbuffer* buffer) {
+  buffer->defer_scheduled = true;
   // Also when it is scheduled already: the loop may have put it off, and has
   // room for it now.
   if (!DeferredSchedule(buffer->defer_base, &buffer->deferred_callback)) return;
-  buffer->defer_scheduled = true;
+  ++buffer->defer_runs;
   BufferIncref(buffer);
+}
+
+// True when a run that waited in the queues does no more; its reference is the
+// caller's then.
+bool Unschedule(evbuffer* buffer) {
+  return buffer->defer_runs > 0 &&
+         DeferredCancel(buffer->defer_base, &buffer->deferred_callback);
 }
 
 void TellWatcher(evbuffer* buffer) {
@@ -172,6 +183,13 @@ void RemoveAllCallbacks(evbuffer* buffer) {
     Unlink(buffer, entry);
     Delete(entry);
   }
+}
+
+void BufferCancelDeferred(evbuffer* buffer) {
+  buffer->defer_scheduled = false;
+  if (!Unschedule(buffer)) return;
+  --buffer->defer_runs;
+  --buffer->refs;
 }
 
 bool ReplaceCallbacks(evbuffer* buffer, evbuffer_cb fn, void* arg) {
@@ -259,16 +277,13 @@ int evbuffer_defer_callbacks(evbuffer* buffer, event_base* base) {
     return -1;
   }
   BufferGuard guard(buffer);
-  bool was_scheduled = buffer->defer_scheduled;
-  if (was_scheduled) {
-    DeferredCancel(buffer->defer_base, &buffer->deferred_callback);
-  }
+  bool was_queued = Unschedule(buffer);
   buffer->deferred = true;
   buffer->defer_base = base;
   DeferredInit(&buffer->deferred_callback, event_base_get_npriorities(base) / 2,
                &RunDeferred, buffer);
-  // The reference that goes with being scheduled stays.
-  if (was_scheduled) DeferredSchedule(base, &buffer->deferred_callback);
+  // The reference that goes with it stays.
+  if (was_queued) DeferredSchedule(base, &buffer->deferred_callback);
   return 0;
 }
 

@@ -68,8 +68,11 @@ struct evbuffer {
   uint32_t flags = 0;  // EVBUFFER_FLAG_*
   bool start_frozen = false;
   bool end_frozen = false;
-  bool deferred = false;  // callbacks run from `defer_base`
-  bool defer_scheduled = false;
+  bool deferred = false;         // callbacks run from `defer_base`
+  bool defer_scheduled = false;  // they are due
+  // Runs of `deferred_callback` that wait in the loop's queues, or that it has
+  // begun and that wait for the lock. Each holds a reference.
+  uint32_t defer_runs = 0;
   event_base* defer_base = nullptr;
   event_callback deferred_callback = {};
 
@@ -126,6 +129,11 @@ void BufferShareLock(evbuffer* buffer, SharedLock* lock);
 // list that evbuffer_setcb() clears. `fn` null takes it away. Called once for
 // each operation that changed the length, as an evbuffer_cb_func.
 void BufferSetWatcher(evbuffer* buffer, evbuffer_cb_func fn, void* arg);
+
+// Callbacks that are deferred and have not run yet run no more, for what has
+// happened until now. REQUIRES: the caller holds a reference, and the buffer is
+// locked, if it can be.
+void BufferCancelDeferred(evbuffer* buffer);
 
 // The bufferevent that owns the buffer; null when it lets go.
 void BufferSetParent(evbuffer* buffer, bufferevent* parent);
