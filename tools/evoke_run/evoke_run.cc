@@ -135,8 +135,7 @@ Error CheckKind(const std::string& file, const ElfFile& self,
     return {kFailed,
             file + " is for another kind of processor than evoke's libraries"};
   }
-  *needs_nothing =
-      elf.interpreter.empty() && (elf.type != ET_DYN || !elf.has_dynamic);
+  *needs_nothing = elf.interpreter.empty() && !elf.needs_libraries;
   if (elf.interpreter.empty()) return {};
   char ours[PATH_MAX];
   char its[PATH_MAX];

@@ -24,6 +24,7 @@ constexpr size_t kMaxScripts = 5;
 // More program headers than any linker writes; a file that claims more is not
 // worth the memory.
 constexpr size_t kMaxProgramHeaders = 1024;
+constexpr size_t kMaxDynamicEntries = 65536;
 
 constexpr uint8_t kOwnClass = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
 constexpr uint8_t kOwnByteOrder =
@@ -90,6 +91,20 @@ bool EndsWithEnv(std::string_view interpreter) {
   const size_t slash = interpreter.rfind('/');
   return interpreter.substr(slash == std::string_view::npos ? 0 : slash + 1) ==
          "env";
+}
+
+// Reads the dynamic section, as far as it is in the file.
+bool ReadDynamic(const File& file, const ElfW(Phdr) & segment, ElfFile* elf) {
+  const size_t count = segment.p_filesz / sizeof(ElfW(Dyn));
+  if (count > kMaxDynamicEntries) return false;
+  std::vector<ElfW(Dyn)> entries(count);
+  const size_t size = count * sizeof(ElfW(Dyn));
+  if (file.ReadAt(segment.p_offset, entries.data(), size) != size) return false;
+  for (const ElfW(Dyn) & entry : entries) {
+    if (entry.d_tag == DT_NULL) break;
+    if (entry.d_tag == DT_NEEDED) elf->needs_libraries = true;
+  }
+  return true;
 }
 
 }  // namespace
@@ -186,7 +201,6 @@ Error ReadElf(const std::string& file, ElfFile* elf) {
   elf->elf_class = header.e_ident[EI_CLASS];
   elf->byte_order = header.e_ident[EI_DATA];
   elf->machine = header.e_machine;
-  elf->type = header.e_type;
   if (elf->elf_class != kOwnClass || elf->byte_order != kOwnByteOrder)
     return {};
 
@@ -200,7 +214,9 @@ Error ReadElf(const std::string& file, ElfFile* elf) {
   if (opened.ReadAt(header.e_phoff, segments.data(), size) != size)
     return damaged;
   for (const ElfW(Phdr) & segment : segments) {
-    if (segment.p_type == PT_DYNAMIC) elf->has_dynamic = true;
+    if (segment.p_type == PT_DYNAMIC) {
+      if (!ReadDynamic(opened, segment, elf)) return damaged;
+    }
     if (segment.p_type != PT_INTERP) continue;
     char name[4096];
     if (segment.p_filesz < 2 || segment.p_filesz > sizeof(name)) return damaged;

@@ -47,13 +47,12 @@ std::string ProgramOfEnv(std::string_view arguments);
 
 // The part of an ELF file that decides who starts it.
 struct ElfFile {
-  uint8_t elf_class = 0;     // ELFCLASS64, ELFCLASS32
-  uint8_t byte_order = 0;    // ELFDATA2LSB, ELFDATA2MSB
-  uint16_t machine = 0;      // EM_X86_64, ...
-  uint16_t type = 0;         // ET_EXEC, ET_DYN
-  bool has_dynamic = false;  // has a dynamic section: it may need libraries
-  std::string
-      interpreter;  // the loader; empty in a static program or a library
+  uint8_t elf_class = 0;         // ELFCLASS64, ELFCLASS32
+  uint8_t byte_order = 0;        // ELFDATA2LSB, ELFDATA2MSB
+  uint16_t machine = 0;          // EM_X86_64, ...
+  bool needs_libraries = false;  // has a DT_NEEDED
+  // The loader; empty in a static program, or a library.
+  std::string interpreter;
 };
 // Reads the header and the program headers of `file`. Only files of evoke-run's
 // own class and byte order are read further than their first 20 bytes.
