@@ -5,9 +5,18 @@
 #
 # cc_binary(linkshared) would link libstdc++ into it; here the C compiler's
 # driver, which knows of no libstdc++, is called with exactly the flags below.
-# -z defs makes the link fail if anything but libc is needed.
+# -z defs makes the link fail if anything but libc, and what `needs` names, is
+# needed.
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+
+CLibraryInfo = provider(
+    doc = "A library of c_library(), for those that are built upon it.",
+    fields = {
+        "objects": "set (as a dictionary) of the objects that are in it",
+        "shared": "its shared object",
+    },
+)
 
 def _member_name(obj, owner):
     # bufferevent/_objs/bufferevent/socket.pic.o -> bufferevent-socket.o: two
@@ -20,18 +29,25 @@ def _member_name(obj, owner):
     return "%s-%s.o" % (owner.package.replace("/", "-"), stem)
 
 def _objects(ctx):
-    """(file, name in the archive) of every object of our own layers, once."""
+    """Every object of our own layers -> its name in the archive.
+
+    Those that are in a library of `needs` are left out.
+    """
     seen = {}
+    others = {}
+    for library in ctx.attr.needs:
+        others.update(library[CLibraryInfo].objects)
     for dep in ctx.attr.deps:
         for linker_input in dep[CcInfo].linking_context.linker_inputs.to_list():
             if linker_input.owner.workspace_name != ctx.label.workspace_name:
                 continue
             for library in linker_input.libraries:
                 for obj in library.pic_objects or library.objects or []:
-                    seen[obj] = _member_name(obj, linker_input.owner)
+                    if obj not in others:
+                        seen[obj] = _member_name(obj, linker_input.owner)
     if not seen:
         fail("no objects in %s" % ctx.attr.deps)
-    return seen.items()
+    return seen
 
 def _c_library_impl(ctx):
     toolchain = find_cpp_toolchain(ctx)
@@ -50,7 +66,8 @@ def _c_library_impl(ctx):
         action_name = "c++-link-dynamic-library",
     )
 
-    objects = _objects(ctx)
+    objects = _objects(ctx).items()
+    needed = [library[CLibraryInfo].shared for library in ctx.attr.needs]
     archive = ctx.actions.declare_file("lib/%s.a" % ctx.label.name)
     shared = ctx.actions.declare_file("lib/%s" % ctx.attr.real_name)
 
@@ -84,11 +101,13 @@ rm -f "$out"
     ])
     args.add("-o", shared)
     args.add_all([obj for obj, _ in objects])
+    args.add_all(needed)
+    args.add_all(ctx.attr.linkopts)
     ctx.actions.run(
         executable = driver,
         arguments = [args],
         inputs = depset(
-            [obj for obj, _ in objects] + [ctx.file.version_script],
+            [obj for obj, _ in objects] + needed + [ctx.file.version_script],
             transitive = [toolchain.all_files],
         ),
         outputs = [shared],
@@ -97,13 +116,21 @@ rm -f "$out"
         progress_message = "Linking %s" % shared.short_path,
     )
     files = depset([archive, shared])
-    return [DefaultInfo(files = files, runfiles = ctx.runfiles(files = [archive, shared]))]
+    return [
+        DefaultInfo(files = files, runfiles = ctx.runfiles(files = [archive, shared])),
+        CLibraryInfo(objects = {obj: True for obj, _ in objects}, shared = shared),
+    ]
 
 c_library = rule(
     implementation = _c_library_impl,
     doc = "lib/NAME.a and lib/REAL_NAME (with soname SONAME) from the objects of `deps`.",
     attrs = {
         "deps": attr.label_list(mandatory = True, providers = [CcInfo]),
+        "linkopts": attr.string_list(doc = "for the link of the shared object"),
+        "needs": attr.label_list(
+            providers = [CLibraryInfo],
+            doc = "libraries that this one is linked with instead of containing them",
+        ),
         "real_name": attr.string(mandatory = True, doc = "file name of the shared object"),
         "soname": attr.string(mandatory = True),
         "version_script": attr.label(mandatory = True, allow_single_file = True),

@@ -15,3 +15,19 @@ for library in event_core event; do
   fi
   LD_LIBRARY_PATH=$prefix/lib LD_BIND_NOW=1 "$program" "$prefix"
 done
+
+# libevent_pthreads, before and after the library that it needs, ours and
+# Debian's in each combination: one of a pair may be replaced alone.
+for order in "-levent_pthreads -levent_core" "-levent_core -levent_pthreads" \
+  "-levent -levent_pthreads" "-levent_pthreads -levent"; do
+  # shellcheck disable=SC2086 # a list of words
+  cc -Wall -Wextra -Werror "$threads" $order -o "$TEST_TMPDIR/threads"
+  LD_LIBRARY_PATH=$prefix/lib LD_BIND_NOW=1 "$TEST_TMPDIR/threads"
+done
+cc -Wall -Wextra -Werror "$threads" -levent_pthreads -levent_core -o "$TEST_TMPDIR/threads"
+for library in libevent_core libevent_pthreads; do
+  mkdir -p "$TEST_TMPDIR/only_$library"
+  cp "$prefix/lib/$library-2.1.so.7" "$TEST_TMPDIR/only_$library"
+  echo "only $library is ours:"
+  LD_LIBRARY_PATH=$TEST_TMPDIR/only_$library LD_BIND_NOW=1 "$TEST_TMPDIR/threads"
+done

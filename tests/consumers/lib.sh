@@ -9,6 +9,8 @@ unset PKG_CONFIG_PATH CPATH C_INCLUDE_PATH LIBRARY_PATH LD_LIBRARY_PATH CMAKE_PR
 
 here=$PWD/tests/consumers
 consumer=$here/consumer.c
+# Another, which also needs libevent_pthreads.
+threads=$here/threads.c
 
 die() {
   echo "$*" >&2

@@ -27,3 +27,9 @@ if readelf --dynamic "$TEST_TMPDIR/static_program" | grep NEEDED; then
   die "the static program needs libraries"
 fi
 "$TEST_TMPDIR/static_program"
+
+cc -static -Wall -Wextra -Werror -I"$prefix/include" "$threads" \
+  "$prefix/lib/libevent_pthreads.a" "$prefix/lib/libevent_core.a" \
+  -o "$TEST_TMPDIR/static_threads" 2>"$TEST_TMPDIR/link.log" ||
+  { cat "$TEST_TMPDIR/link.log"; die "the static link with threads failed"; }
+"$TEST_TMPDIR/static_threads"

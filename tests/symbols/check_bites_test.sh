@@ -56,6 +56,15 @@ extern "C" int event_base_new() { return 1; }
 extern "C" int stray_helper() { return 1; }
 int StrayFunction() { return 1; }
 END
+build constructor <<'END'
+#include <stdlib.h>
+static void* memory = malloc(3);
+extern "C" void* event_base_new() { return memory; }
+END
+build local <<'END'
+thread_local int numbers[100];
+extern "C" int event_base_new() { return numbers[3]; }
+END
 
 expect 0 "" undefined good.a good.so
 expect 1 "operator new(unsigned long)" undefined cxx.a
@@ -67,7 +76,12 @@ expect 1 "StrayFunction()" exported "$api" names.a
 expect 1 "stray_helper" exported "$api" names.so
 expect 1 "soname is not good.so.8" dynamic good.so.8 good.so
 expect 0 "" dynamic good.so.7 good.so
-expect 1 "libstdc++" dynamic cxx.so.7 cxx.so
+expect 1 "needs: libstdc++.so.6" dynamic cxx.so.7 cxx.so
+expect 0 "" dynamic cxx.so.7 cxx.so libstdc++.so.6 libgcc_s.so.1
+expect 1 "needs: not libm.so.6" dynamic good.so.7 good.so libm.so.6
+expect 1 "when it is loaded or unloaded, by: .init_array" \
+  dynamic constructor.so.7 constructor.so
+expect 1 "has thread-local variables of: 0x000190 bytes" dynamic local.so.7 local.so
 # No function of theirs is promised for later.
 export NOT_YET_DEFINED=/dev/null
 expect 1 "declared, but not in good.so: evoke_function_7" declared "$PWD/include" good.so

@@ -2,7 +2,8 @@
 #
 # find_package(Libevent [COMPONENTS core ...]) for an installed evoke.
 #
-# Components: core, event (the all-in-one library). Without COMPONENTS, all.
+# Components: core, pthreads, event (the all-in-one library, of which pthreads is
+#             no part). Without COMPONENTS, all.
 # Targets:    libevent::<component>
 # Choice:     LIBEVENT_STATIC_LINK, set before find_package(), links archives;
 #             without it the shared libraries are linked.
@@ -16,13 +17,19 @@ set(LIBEVENT_VERSION 2.1.12)
 set(LIBEVENT_INCLUDE_DIRS "${_libevent_prefix}/include")
 set(LIBEVENT_LIBRARIES "")
 
-set(_libevent_all core event)
+set(_libevent_all core pthreads event)
 set(_libevent_file_core event_core)
+set(_libevent_file_pthreads event_pthreads)
 set(_libevent_file_event event)
 
 set(_libevent_wanted ${${CMAKE_FIND_PACKAGE_NAME}_FIND_COMPONENTS})
 if(NOT _libevent_wanted)
   set(_libevent_wanted ${_libevent_all})
+endif()
+if(pthreads IN_LIST _libevent_wanted)
+  # It is linked with core, whose target must come first.
+  list(REMOVE_ITEM _libevent_wanted core)
+  list(INSERT _libevent_wanted 0 core)
 endif()
 
 set(${CMAKE_FIND_PACKAGE_NAME}_FOUND TRUE)
@@ -62,6 +69,10 @@ foreach(_libevent_component IN LISTS _libevent_wanted)
       set_target_properties(
         libevent::${_libevent_component}
         PROPERTIES IMPORTED_SONAME "lib${_libevent_name}-2.1.so.7")
+    endif()
+    if(_libevent_component STREQUAL pthreads)
+      set_target_properties(libevent::pthreads PROPERTIES INTERFACE_LINK_LIBRARIES
+                                                          libevent::core)
     endif()
   endif()
   list(APPEND LIBEVENT_LIBRARIES libevent::${_libevent_component})

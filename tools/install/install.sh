@@ -72,7 +72,7 @@ install_file() {
   install_file "$from/include/$header" "$to/include/${header#./}"
 done
 
-for name in event_core event; do
+for name in event_core event event_pthreads; do
   install_file "$from/lib/lib$name.a" "$lib/lib$name.a"
   install_file "$from/lib/lib$name-2.1.so.7.0.1" "$lib/lib$name-2.1.so.7.0.1"
   ln -sf "lib$name-2.1.so.7.0.1" "$lib/lib$name-2.1.so.7"
@@ -81,7 +81,11 @@ done
 
 # lib/pkgconfig -> ../.., lib/x86_64-linux-gnu/pkgconfig -> ../../..
 up=$(printf '%s' "$libdir/pkgconfig" | sed 's|[^/][^/]*|..|g')
-for name in event event_core; do
+for name in event event_core event_pthreads; do
+  # As libevent's own: with evthread_use_pthreads() comes all the rest.
+  requires=
+  [ "$name" != event_pthreads ] || requires='
+Requires: libevent'
   cat >"$lib/pkgconfig/lib$name.pc" <<EOF
 prefix=\${pcfiledir}/$up
 exec_prefix=\${prefix}
@@ -90,7 +94,7 @@ includedir=\${prefix}/include
 
 Name: lib$name
 Description: evoke's lib$name: an event loop with libevent's API and ABI
-Version: $version
+Version: $version$requires
 Libs: -L\${libdir} -l$name
 Cflags: -I\${includedir}
 EOF
