@@ -47,6 +47,7 @@ int AdoptAfterFork(event_base* base) {
     // The thread that waits in it is the parent's.
     base->waiting = false;
     base->running = false;
+    base->interests.PutOffChanges(false);
   }
   int result = 0;
   if (base->backend.table->forked(base->backend.state) < 0) {

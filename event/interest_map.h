@@ -57,7 +57,8 @@ class InterestMap {
   // put off until FlushFired(): true from before the wait to its end. Whoever
   // changes something then wakes the loop.
   void PutOffChanges(bool put_off) { puts_off_ = put_off; }
-  bool puts_off() const { return puts_off_; }
+  // Whether anything was put off, and the wait is to end for it.
+  bool has_put_off() const { return puts_off_ && fired_head_ >= 0; }
 
   // The events on `fd`, the last added first.
   event* First(evutil_socket_t fd) const {

@@ -124,7 +124,7 @@ void LeaveQueues(event* ev) {
 // backend that could not be told yet waits for a descriptor in vain.
 void WakeAfterDelete(event_base* base) {
   bool is_empty = !base->HasEvents() && base->active.empty();
-  if (is_empty || base->interests.puts_off()) Wake(base);
+  if (is_empty || base->interests.has_put_off()) Wake(base);
 }
 
 // The event is out of all queues. Its callback may run in the loop's thread,
@@ -158,7 +158,7 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
   }
   if (timeout != nullptr) StartTimer(ev, *timeout, kind);
   if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
-  if (base->interests.puts_off()) return Wake(base);
+  if (base->interests.has_put_off()) return Wake(base);
   return timeout != nullptr ? WakeForTimer(base) : 0;
 }
 
