@@ -60,13 +60,10 @@ class MemcaslapTest(harness.ProgramTest):
         return seconds, said, counters
 
     def test_a_minute(self):
-        """One value in a hundred has a time to expire at."""
         results = harness.on_both(lambda library: self.work(
-            library, "-t", "%ds" % RUN_S, "-e", "0.01"))
+            library, "-t", "%ds" % RUN_S))
         for seconds, said, counters in results.values():
             self.assertGreaterEqual(seconds, RUN_S)
-            self.assertEqual(said["expired_get"], 0)
-            self.assertEqual(said["unexpired_unget"], 0)
             # When the minute is over, each of the 32 may have one on its way.
             self.assertLessEqual(
                 abs(int(counters["cmd_get"]) - said["cmd_get"]), CONCURRENCY)
