@@ -9,8 +9,13 @@
 
 namespace evoke {
 
-bool IsBufferSlow(const char* function) {
-  LogWarn("%s: no buffer", function);
+bool IsBufferSlow(const evbuffer* buffer, const char* function) {
+  if (buffer == nullptr) {
+    LogWarn("%s: no buffer", function);
+  } else {
+    LogWarn("%s: %p is no buffer, or has been freed", function,
+            static_cast<const void*>(buffer));
+  }
   return false;
 }
 

@@ -17,10 +17,14 @@
 
 namespace evoke {
 
-// False, with a warning that names `function`, when the program gave no buffer.
-bool IsBufferSlow(const char* function);
+// False, with a warning that names `function`, when the program gave no buffer:
+// null, something else, or one that has been freed and whose memory nobody has
+// used since.
+bool IsBufferSlow(const evbuffer* buffer, const char* function);
 inline bool IsBuffer(const evbuffer* buffer, const char* function) {
-  return ABSL_PREDICT_TRUE(buffer != nullptr) || IsBufferSlow(function);
+  return ABSL_PREDICT_TRUE(buffer != nullptr &&
+                           buffer->magic == kBufferMagic) ||
+         IsBufferSlow(buffer, function);
 }
 
 inline bool FitsInBuffer(const evbuffer* buffer, size_t more_bytes) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// A buffer's life, its lock, its flags and its freeze.
+// A buffer's life, its flags and its freeze.
 #include "buffer/evbuffer.h"
 
 #include "buffer/callbacks.h"
@@ -10,11 +10,7 @@
 
 namespace evoke {
 
-namespace {
-
-// Ends the buffer, but not its lock, which may be held: returns the reference
-// on it.
-SharedLock* TakeApart(evbuffer* buffer) {
+SharedLock* BufferTakeApart(evbuffer* buffer) {
   // Cleanups run inside; one that uses the buffer must not end it twice.
   buffer->refs = 1;
   RemoveAllCallbacks(buffer);
@@ -23,53 +19,10 @@ SharedLock* TakeApart(evbuffer* buffer) {
   FreeChains(buffer, DetachAll(buffer));
   if (buffer->pool != nullptr) buffer->pool->Decref();
   SharedLock* lock = buffer->lock;
+  // Atomic, lest the compiler takes it for a store that nobody sees.
+  __atomic_store_n(&buffer->magic, 0, __ATOMIC_RELAXED);
   Delete(buffer);
   return lock;
-}
-
-// Which lock it is: buffers may share one of the program's without knowing.
-const void* HandleOf(const evbuffer* buffer) {
-  return buffer->lock == nullptr ? nullptr : buffer->lock->handle();
-}
-
-}  // namespace
-
-void BufferGuard::Enter(const evbuffer* held) {
-  lock_ = buffer_->lock;
-  // A lock of the program's need not be recursive.
-  if (held != nullptr && HandleOf(held) == HandleOf(buffer_)) lock_ = nullptr;
-  LockIfAny(lock_);
-}
-
-void BufferGuard::Leave() {
-  // The buffer's memory goes while its lock is held, the lock when it is not.
-  SharedLock* unused = --buffer_->refs == 0 ? TakeApart(buffer_) : nullptr;
-  UnlockIfAny(lock_);
-  if (unused != nullptr) unused->Unref();
-}
-
-void BufferGuard::Destroy(evbuffer* buffer) {
-  SharedLock* unused = TakeApart(buffer);
-  if (unused != nullptr) unused->Unref();
-}
-
-bool BufferPairGuard::IsLockedFirst(const evbuffer* a, const evbuffer* b) {
-  return HandleOf(a) < HandleOf(b);
-}
-
-void BufferDecref(evbuffer* buffer) {
-  BufferGuard guard(buffer);
-  --buffer->refs;
-}
-
-void BufferShareLock(evbuffer* buffer, SharedLock* lock) {
-  if (buffer->lock != nullptr) {
-    if (buffer->refs > 1) return;
-    buffer->lock->Unref();
-  }
-  lock->Ref();
-  buffer->lock = lock;
-  buffer->guarded = true;
 }
 
 void BufferSetWatcher(evbuffer* buffer, evbuffer_cb_func fn, void* arg) {
@@ -138,26 +91,6 @@ int evbuffer_unfreeze(evbuffer* buffer, int at_front) {
   evoke::SharedLockGuard guard(buffer->lock);
   (at_front != 0 ? buffer->start_frozen : buffer->end_frozen) = false;
   return 0;
-}
-
-int evbuffer_enable_locking(evbuffer* buffer, void* lock) {
-  using namespace evoke;
-  if (!IsBuffer(buffer, __func__) || buffer->lock != nullptr) return -1;
-  // One of the program's is taken even while threading is off.
-  if (lock == nullptr && !LocksAreOn()) return -1;
-  buffer->lock =
-      lock != nullptr ? SharedLock::Borrow(lock) : SharedLock::Create();
-  if (buffer->lock == nullptr) return -1;
-  buffer->guarded = true;
-  return 0;
-}
-
-void evbuffer_lock(evbuffer* buffer) {
-  if (evoke::IsBuffer(buffer, __func__)) evoke::LockIfAny(buffer->lock);
-}
-
-void evbuffer_unlock(evbuffer* buffer) {
-  if (evoke::IsBuffer(buffer, __func__)) evoke::UnlockIfAny(buffer->lock);
 }
 
 }  // extern "C"

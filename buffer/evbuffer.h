@@ -12,7 +12,8 @@
 // none and are our own writable memory, put there by evbuffer_expand() or
 // evbuffer_reserve_space(). `tail` is null when the buffer is empty.
 //
-// The public functions are in the files named after what they do: add.cc,
+// The public functions are in the files named after what they do: guard.cc
+// (locking), add.cc,
 // reserve.cc, take.cc, move.cc, reference.cc, position.cc, search.cc, eol.cc,
 // io.cc, file_segment.cc, callbacks.cc, compat.cc. What bufferevents use beside
 // them is declared below the struct.
@@ -35,6 +36,9 @@ namespace evoke {
 struct CallbackCursor;
 struct Chain;
 class ChainPool;
+
+inline constexpr uint32_t kDefaultMaxReadBytes = 1 << 20;
+inline constexpr uint32_t kBufferMagic = 0xeb0ff3a5;
 }  // namespace evoke
 
 struct evbuffer {
@@ -58,11 +62,18 @@ struct evbuffer {
   evoke::ChainPool* pool = nullptr;
   // How much a read lately found; sizes the room of the next (io.cc).
   uint32_t read_hint_bytes = 0;
+  // What one evbuffer_read() takes at most.
+  uint32_t max_read_bytes = evoke::kDefaultMaxReadBytes;
 
   // Null without a lock. Set before other threads know the buffer.
   evoke::SharedLock* lock = nullptr;
   // A guard has more to do than to count: there is a lock.
   bool guarded = false;
+  // The guards that have taken the lock; those that were there before it have
+  // not. Changed by who holds it.
+  uint32_t locked_guards = 0;
+  // Of a live buffer; see IsBuffer().
+  uint32_t magic = evoke::kBufferMagic;
 
   uint32_t refs = 1;
   uint32_t flags = 0;  // EVBUFFER_FLAG_*
@@ -146,15 +157,22 @@ void BufferSetPool(evbuffer* buffer, ChainPool* pool);
 
 // --- For the files of this folder --------------------------------------------
 
+// Ends the buffer, but not its lock, which may be held: returns the reference
+// on it, or null. REQUIRES: nobody else refers to the buffer.
+[[nodiscard]] SharedLock* BufferTakeApart(evbuffer* buffer);
+
 // Held by every public function while it works: it has the buffer's lock, and
 // whatever the callbacks do, free the buffer included, the buffer stays until
 // the function is done with it.
 class BufferGuard {
  public:
-  explicit BufferGuard(evbuffer* buffer) : BufferGuard(buffer, nullptr) {}
+  explicit BufferGuard(evbuffer* buffer) : buffer_(buffer) {
+    if (ABSL_PREDICT_FALSE(buffer->guarded)) Enter(buffer);
+    ++buffer->refs;
+  }
   ~BufferGuard() {
-    if (ABSL_PREDICT_FALSE(guarded_)) {
-      Leave();
+    if (ABSL_PREDICT_FALSE(buffer_->guarded)) {
+      Leave(buffer_);
     } else if (--buffer_->refs == 0) {
       Destroy(buffer_);
     }
@@ -164,23 +182,12 @@ class BufferGuard {
 
  private:
   friend class BufferPairGuard;
-  friend void BufferDecref(evbuffer* buffer);
 
-  // `held` is a buffer that this thread has locked, or null.
-  BufferGuard(evbuffer* buffer, const evbuffer* held)
-      : buffer_(buffer), guarded_(buffer->guarded) {
-    if (ABSL_PREDICT_FALSE(guarded_)) Enter(held);
-    ++buffer->refs;
-  }
-
-  void Enter(const evbuffer* held);
-  void Leave();
+  static void Enter(evbuffer* buffer);
+  static void Leave(evbuffer* buffer);
   static void Destroy(evbuffer* buffer);
 
   evbuffer* buffer_;
-  // As it was at the beginning: a callback may give the buffer its lock.
-  bool guarded_;
-  SharedLock* lock_;  // what Leave() is to unlock
 };
 
 // For two buffers, which may be the same or share a lock. Two locks are always
@@ -188,17 +195,18 @@ class BufferGuard {
 // directions do not wait for each other.
 class BufferPairGuard {
  public:
-  BufferPairGuard(evbuffer* a, evbuffer* b)
-      : swapped_((a->guarded || b->guarded) && IsLockedFirst(b, a)),
-        first_(swapped_ ? b : a),
-        second_(swapped_ ? a : b, swapped_ ? b : a) {}
+  BufferPairGuard(evbuffer* a, evbuffer* b) : first_(Sort(a, b)), second_(b) {}
   BufferPairGuard(const BufferPairGuard&) = delete;
   BufferPairGuard& operator=(const BufferPairGuard&) = delete;
 
  private:
-  static bool IsLockedFirst(const evbuffer* a, const evbuffer* b);
+  // Swaps them where the lock of `b` is the first to take. Returns `a`.
+  static evbuffer* Sort(evbuffer*& a, evbuffer*& b) {
+    if (ABSL_PREDICT_FALSE(a->guarded && b->guarded)) SortSlow(a, b);
+    return a;
+  }
+  static void SortSlow(evbuffer*& a, evbuffer*& b);
 
-  bool swapped_;
   BufferGuard first_;
   BufferGuard second_;
 };

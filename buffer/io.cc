@@ -35,8 +35,6 @@ constexpr size_t kLeastRoomBytes = 16 * 1024;
 constexpr size_t kSpillBytes = kMaxPooledChainBytes;
 // From here on twice the hint is more than one chain.
 constexpr uint32_t kSpillHintBytes = kMaxPooledChainBytes / 2;
-// What one evbuffer_read() without a limit takes at most.
-constexpr size_t kReadAllBytes = size_t{1} << 20;
 constexpr size_t kMaxReadBytes = INT_MAX;
 // The vectors of one writev(2); enough for every chain in most buffers.
 constexpr int kMaxWriteVectors = 128;
@@ -252,12 +250,29 @@ int evbuffer_read(evbuffer* buffer, evutil_socket_t fd, int howmuch) {
   BufferGuard guard(buffer);
   if (buffer->end_frozen) return -1;
   if (howmuch == 0) return 0;
-  ssize_t n = ReadAll(buffer, fd, howmuch < 0 ? kReadAllBytes : howmuch);
+  size_t limit_bytes = buffer->max_read_bytes;
+  if (howmuch > 0) limit_bytes = std::min<size_t>(limit_bytes, howmuch);
+  ssize_t n = ReadAll(buffer, fd, limit_bytes);
   if (n > 0) {
     AdaptHint(buffer, n);
     BufferChanged(buffer);
   }
   return static_cast<int>(n);
+}
+
+int evbuffer_set_max_read(evbuffer* buffer, size_t max) {
+  using namespace evoke;
+  if (!IsBuffer(buffer, __func__) || max == 0 || max > INT_MAX) return -1;
+  BufferGuard guard(buffer);
+  buffer->max_read_bytes = static_cast<uint32_t>(max);
+  return 0;
+}
+
+size_t evbuffer_get_max_read(evbuffer* buffer) {
+  using namespace evoke;
+  if (!IsBuffer(buffer, __func__)) return 0;
+  BufferGuard guard(buffer);
+  return buffer->max_read_bytes;
 }
 
 int evbuffer_write_atmost(evbuffer* buffer, evutil_socket_t fd,

@@ -33,10 +33,11 @@ struct event_base;
 /* A buffer.  Opaque. */
 struct evbuffer;
 
-/* A place in a buffer; valid until the buffer changes.  `pos` is the offset
- * from the front in bytes, or -1 for "not found"; the rest is the library's. */
+/* A place in a buffer; valid until the buffer changes. */
 struct evbuffer_ptr {
+  /* The offset from the front in bytes, or -1 for "not found". */
   ev_ssize_t pos;
+  /* The library's. */
   struct {
     void *chain;
     size_t pos_in_chain;
@@ -52,12 +53,14 @@ struct evbuffer_ptr {
 /* Makes an empty buffer, which the caller frees.  NULL when memory is short. */
 struct evbuffer *evbuffer_new(void);
 
-/* Frees the buffer and what is in it.  Deferred callbacks do not run any more.
- */
+/* Frees the buffer and what is in it; not before deferred callbacks that wait
+ * have run, or a function that uses it in another thread has ended. */
 void evbuffer_free(struct evbuffer *buf);
 
-/* Gives the buffer a lock: `lock`, which stays the caller's and must outlive
- * the buffer, or a new one (NULL).  -1 when it has one or locking is off. */
+/* Gives the buffer a lock, before other threads know it: `lock`, a recursive one
+ * that stays the caller's and must outlive the buffer, or a new one (NULL).  Its
+ * callbacks and cleanups run with the lock held.  -1 when it has one already, or
+ * when there is none to be had because threading is off (event2/thread.h). */
 int evbuffer_enable_locking(struct evbuffer *buf, void *lock);
 
 /* Takes the lock, for several calls in a row, and gives it back.  Recursive;
@@ -291,14 +294,15 @@ int evbuffer_ptr_set(struct evbuffer *buf, struct evbuffer_ptr *ptr,
 
 /* ---- Reading from and writing to files ---------------------------------- */
 
-/* Reads up to `howmuch` bytes (-1: what is there, up to a limit) from `fd` to
- * the end.  Returns how many; 0 at the end of the file; -1 with errno, EAGAIN
- * for one. */
+/* Reads up to `howmuch` bytes (-1: what is there) from `fd` to the end, but no
+ * more than evbuffer_get_max_read() in one call.  Returns how many; 0 at the end
+ * of the file; -1 with errno, EAGAIN for one. */
 int evbuffer_read(struct evbuffer *buf, evutil_socket_t fd, int howmuch);
 
-/* The most bytes that one evbuffer_read() takes, 4096 to begin with; a
- * `howmuch` above it is cut down to it.  Setting: -1 when `max` is 0 or more
- * than INT_MAX.  Since 2.2. */
+/* The most bytes that one evbuffer_read() takes, 1,048,576 to begin with; a
+ * `howmuch` above it is cut down to it.  Bufferevents have a limit of their own
+ * (bufferevent_set_max_single_read()).  Setting: -1 when `max` is 0 or more than
+ * INT_MAX.  Since 2.2, where 4,096 is what a buffer begins with. */
 int evbuffer_set_max_read(struct evbuffer *buf, size_t max);
 size_t evbuffer_get_max_read(struct evbuffer *buf);
 
@@ -311,9 +315,11 @@ int evbuffer_write_atmost(struct evbuffer *buf, evutil_socket_t fd,
 
 /* ---- Callbacks ---------------------------------------------------------- */
 
-/* What changed: the length before, and the bytes that came and went since. */
+/* What changed. */
 struct evbuffer_cb_info {
+  /* The length in bytes before. */
   size_t orig_size;
+  /* How many bytes came, and how many went, since. */
   size_t n_added;
   size_t n_deleted;
 };

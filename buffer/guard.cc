@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// A buffer's lock: giving it one, and what a guard (evbuffer.h) does where
+// there is one. Without it none of this runs.
+#include <utility>
+
+#include "buffer/chain_list.h"
+#include "buffer/evbuffer.h"
+#include "util/locks.h"
+
+namespace evoke {
+
+namespace {
+
+// Which lock it is: buffers may share one of the program's without knowing.
+const void* HandleOf(const evbuffer* buffer) {
+  return buffer->lock == nullptr ? nullptr : buffer->lock->handle();
+}
+
+}  // namespace
+
+void BufferGuard::Enter(evbuffer* buffer) {
+  LockIfAny(buffer->lock);
+  ++buffer->locked_guards;
+}
+
+void BufferGuard::Leave(evbuffer* buffer) {
+  SharedLock* lock = nullptr;
+  if (buffer->locked_guards > 0) {
+    --buffer->locked_guards;
+    lock = buffer->lock;
+  }
+  // The buffer's memory goes while its lock is held, the lock when it is not.
+  SharedLock* unused = --buffer->refs == 0 ? BufferTakeApart(buffer) : nullptr;
+  UnlockIfAny(lock);
+  if (unused != nullptr) unused->Unref();
+}
+
+void BufferGuard::Destroy(evbuffer* buffer) {
+  SharedLock* unused = BufferTakeApart(buffer);
+  if (unused != nullptr) unused->Unref();
+}
+
+void BufferPairGuard::SortSlow(evbuffer*& a, evbuffer*& b) {
+  if (HandleOf(b) < HandleOf(a)) std::swap(a, b);
+}
+
+void BufferDecref(evbuffer* buffer) {
+  BufferGuard guard(buffer);
+  --buffer->refs;
+}
+
+void BufferShareLock(evbuffer* buffer, SharedLock* lock) {
+  if (buffer->lock != nullptr) {
+    if (buffer->refs > 1) return;
+    buffer->lock->Unref();
+  }
+  lock->Ref();
+  buffer->lock = lock;
+  buffer->guarded = true;
+}
+
+}  // namespace evoke
+
+extern "C" {
+
+int evbuffer_enable_locking(evbuffer* buffer, void* lock) {
+  using namespace evoke;
+  if (!IsBuffer(buffer, __func__) || buffer->lock != nullptr) return -1;
+  // One of the program's is taken even while threading is off.
+  if (lock == nullptr && !LocksAreOn()) return -1;
+  buffer->lock =
+      lock != nullptr ? SharedLock::Borrow(lock) : SharedLock::Create();
+  if (buffer->lock == nullptr) return -1;
+  buffer->guarded = true;
+  return 0;
+}
+
+void evbuffer_lock(evbuffer* buffer) {
+  if (evoke::IsBuffer(buffer, __func__)) evoke::LockIfAny(buffer->lock);
+}
+
+void evbuffer_unlock(evbuffer* buffer) {
+  if (evoke::IsBuffer(buffer, __func__)) evoke::UnlockIfAny(buffer->lock);
+}
+
+}  // extern "C"
