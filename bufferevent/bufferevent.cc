@@ -10,6 +10,7 @@
 
 #include "buffer/chain_pool.h"
 #include "buffer/evbuffer.h"
+#include "bufferevent/rate_limit.h"
 #include "event/deferred.h"
 #include "event/event_base.h"
 #include "util/log.h"
@@ -27,28 +28,12 @@ static_assert(sizeof(bufferevent) == 392 &&
 
 namespace evoke {
 
-[[gnu::weak]] void BufferShareLock(evbuffer* buffer, SharedLock* lock);
-
 namespace {
 
 static_assert(offsetof(BuffereventImpl, face) == 0);
 
-// The chains of all bufferevents of a base; made with its first one.
-ChainPool* PoolOf(event_base* base) {
-  if (base->pool == nullptr) {
-    base->pool = ChainPool::Create();
-    base->free_pool = [](void* pool) {
-      if (pool != nullptr) static_cast<ChainPool*>(pool)->Close();
-    };
-  }
-  return static_cast<ChainPool*>(base->pool);
-}
-
-// The loop has been freed, and the bufferevent is still there.
-bool HasLostBase(const bufferevent* bev) { return bev->input->pool->closed(); }
-
 bool MakeBuffers(bufferevent* bev, event_base* base) {
-  ChainPool* pool = PoolOf(base);
+  ChainPool* pool = ChainPool::Of(base);
   if (pool == nullptr) return false;
   bev->input = evbuffer_new();
   if (bev->input == nullptr) return false;
@@ -65,14 +50,6 @@ bool MakeBuffers(bufferevent* bev, event_base* base) {
   return true;
 }
 
-// Callbacks on the buffers that were put off run no more either.
-void CancelBufferCallbacks(evbuffer* buffer) {
-  if (!buffer->defer_scheduled) return;
-  DeferredCancel(buffer->defer_base, &buffer->deferred_callback);
-  buffer->defer_scheduled = false;
-  BufferDecref(buffer);  // being scheduled held it
-}
-
 // Whoever gave up the last reference may still be about to let the lock go.
 void Finalize(event_callback*, void* arg) {
   auto* impl = static_cast<BuffereventImpl*>(arg);
@@ -87,6 +64,7 @@ void Finalize(event_callback*, void* arg) {
     }
   }
   if (lock != nullptr) lock->Unref();
+  Free(impl->limit);
   Free(impl);
 }
 
@@ -114,6 +92,8 @@ bool IsMissing(const void* argument, const char* function) {
 event_base* BaseOf(const bufferevent* bev) {
   return bev->ev_base != nullptr ? bev->ev_base : g_current_base;
 }
+
+bool HasLostBase(const bufferevent* bev) { return bev->input->pool->closed(); }
 
 bool BuffereventInit(BuffereventImpl* impl, event_base* base,
                      const bufferevent_ops* ops, int options,
@@ -155,7 +135,6 @@ bool BuffereventInit(BuffereventImpl* impl, event_base* base,
 void BuffereventShareLock(bufferevent* bev, SharedLock* lock) {
   lock->Ref();
   ImplOf(bev)->lock = lock;
-  if (&BufferShareLock == nullptr) return;
   BufferShareLock(bev->input, lock);
   BufferShareLock(bev->output, lock);
 }
@@ -163,15 +142,17 @@ void BuffereventShareLock(bufferevent* bev, SharedLock* lock) {
 bool BuffereventDecrefAndUnlock(bufferevent* bev) {
   BuffereventImpl* impl = ImplOf(bev);
   SharedLock* lock = impl->lock;
-  if (--impl->refs > 0) {
+  if (--impl->refs > 0 || impl->ended) {
     UnlockIfAny(lock);
     return false;
   }
+  impl->ended = true;
   CancelDeferred(bev);
   bev->be_ops->detach(bev);
+  if (impl->limit != nullptr) DetachRateLimit(bev);
   for (evbuffer* buffer : {bev->input, bev->output}) {
     BufferSetWatcher(buffer, nullptr, nullptr);
-    CancelBufferCallbacks(buffer);
+    BufferCancelDeferred(buffer);
   }
   // The loop may finalize it before this function ends.
   if (lock != nullptr) lock->Ref();
@@ -331,10 +312,13 @@ int bufferevent_base_set(event_base* base, bufferevent* bev) {
   if (IsMissing(bev, __func__) || IsMissing(base, __func__)) return -1;
   BuffereventLock lock(bev);
   if (bev->be_ops->set_base == nullptr) return -1;
-  evoke::ChainPool* pool = evoke::PoolOf(base);
+  evoke::ChainPool* pool = evoke::ChainPool::Of(base);
   if (pool == nullptr) return -1;
   bev->ev_base = base;
   int result = bev->be_ops->set_base(bev, base);
+  if (ImplOf(bev)->limit != nullptr && !evoke::MoveRateLimit(bev, base)) {
+    result = -1;
+  }
   evoke::BufferSetPool(bev->input, pool);
   evoke::BufferSetPool(bev->output, pool);
   return result;
@@ -361,6 +345,18 @@ int bufferevent_setfd(bufferevent* bev, evutil_socket_t fd) {
   BuffereventLock lock(bev);
   if (bev->be_ops->set_fd == nullptr) return -1;
   return bev->be_ops->set_fd(bev, fd);
+}
+
+int bufferevent_replacefd(bufferevent* bev, evutil_socket_t fd) {
+  if (IsMissing(bev, __func__)) return -1;
+  const bufferevent_ops* ops = bev->be_ops;
+  if (ops->set_fd == nullptr || ops->get_fd == nullptr) return -1;
+  BuffereventLock lock(bev);
+  evutil_socket_t old_fd = ops->get_fd(bev);
+  if (ops->set_fd(bev, fd) < 0) return -1;
+  bool owns_fd = (ImplOf(bev)->options & BEV_OPT_CLOSE_ON_FREE) != 0;
+  if (!owns_fd || old_fd < 0 || old_fd == fd) return 0;
+  return evutil_closesocket(old_fd);
 }
 
 evutil_socket_t bufferevent_getfd(bufferevent* bev) {
@@ -403,15 +399,6 @@ ev_ssize_t bufferevent_get_max_single_write(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return -1;
   BuffereventLock lock(bev);
   return static_cast<ev_ssize_t>(ImplOf(bev)->max_single_write_bytes);
-}
-
-// As long as there are no rate limits, the next one is like any other.
-ev_ssize_t bufferevent_get_max_to_read(bufferevent* bev) {
-  return bufferevent_get_max_single_read(bev);
-}
-
-ev_ssize_t bufferevent_get_max_to_write(bufferevent* bev) {
-  return bufferevent_get_max_single_write(bev);
 }
 
 }  // extern "C"

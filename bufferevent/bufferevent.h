@@ -16,6 +16,7 @@
 //   pair.cc         the kind that is one end of two, without a socket
 //   filter.cc       the kind that lies over another and changes what goes by
 //   timers.cc       the timeouts of pairs and filters
+//   rate_limit.cc   how much it may move, by itself and in a group
 //   compat.cc       the functions of event2/bufferevent_compat.h
 //
 // Threads: with BEV_OPT_THREADSAFE there is a lock, which guards the
@@ -90,6 +91,8 @@ enum SuspendReason : uint8_t {
 // What bufferevent_get_max_single_read() tells as long as nothing was set.
 inline constexpr size_t kDefaultMaxSingleBytes = 16384;
 
+struct RateLimit;
+
 struct BuffereventImpl {
   bufferevent face;  // first: the public pointer points here
 
@@ -97,7 +100,10 @@ struct BuffereventImpl {
   // once others can know the bufferevent. Holds one reference.
   SharedLock* lock;
 
-  uint32_t refs;           // 0: only the finalizer is still to come
+  uint32_t refs;
+  // The last reference was given up: only the finalizer is still to come. A
+  // callback of the loop may find it so once it has the lock.
+  bool ended;
   int options;             // BEV_OPT_...
   uint8_t read_suspended;  // SuspendReason
   uint8_t write_suspended;
@@ -110,6 +116,7 @@ struct BuffereventImpl {
 
   size_t max_single_read_bytes;
   size_t max_single_write_bytes;
+  RateLimit* limit;  // null: none was ever set; see rate_limit.h
 
   event_callback deferred;
   event_base* deferred_base;  // in whose queue it is, or was
@@ -133,33 +140,26 @@ bool BuffereventDecrefAndUnlock(bufferevent* bev);
 class BuffereventGuard {
  public:
   explicit BuffereventGuard(bufferevent* bev) : bev_(bev) {
-    BuffereventImpl* impl = ImplOf(bev);
-    LockIfAny(impl->lock);
-    alive_ = impl->refs != 0;
-    if (ABSL_PREDICT_TRUE(alive_)) ++impl->refs;
+    LockIfAny(ImplOf(bev)->lock);
+    ++ImplOf(bev)->refs;
   }
   ~BuffereventGuard() {
     BuffereventImpl* impl = ImplOf(bev_);
-    if (ABSL_PREDICT_FALSE(alive_ && impl->refs == 1)) {
+    if (ABSL_PREDICT_FALSE(impl->refs == 1)) {
       BuffereventDecrefAndUnlock(bev_);
       return;
     }
-    if (ABSL_PREDICT_TRUE(alive_)) --impl->refs;
+    --impl->refs;
     UnlockIfAny(impl->lock);
   }
   BuffereventGuard(const BuffereventGuard&) = delete;
   BuffereventGuard& operator=(const BuffereventGuard&) = delete;
 
-  // False when the last reference was gone before: for callbacks of the loop,
-  // which have nothing to do then.
-  bool alive() const { return alive_; }
-
-  // The program has freed it while it was kept.
+  // Nobody else keeps it: the program has freed it.
   bool is_last() const { return ImplOf(bev_)->refs == 1; }
 
  private:
   bufferevent* bev_;
-  bool alive_;
 };
 
 // Holds the lock only: where no callback can run.
@@ -191,6 +191,9 @@ void BuffereventShareLock(bufferevent* bev, SharedLock* lock);
 // Its base: the one that was named, or the current one of event_init().
 event_base* BaseOf(const bufferevent* bev);
 
+// Its base was freed, and must not be touched any more.
+bool HasLostBase(const bufferevent* bev);
+
 // Gives up one reference; true when it was the last.
 bool BuffereventDecref(bufferevent* bev);
 
@@ -200,6 +203,9 @@ bool IsMissing(const void* argument, const char* function);
 // --- callbacks.cc
 
 void CallbacksInit(BuffereventImpl* impl, uint8_t priority);
+
+// Deferred ones run at `priority`, those that are under way excepted.
+void CallbacksSetPriority(bufferevent* bev, uint8_t priority);
 
 // Call the program's callback, or note that it is due and defer. `options` are
 // BEV_OPT_DEFER_CALLBACKS or 0, beside those of the bufferevent. The program
@@ -227,10 +233,14 @@ void SuspendWrite(bufferevent* bev, SuspendReason why);
 void ResumeWrite(bufferevent* bev, SuspendReason why);
 
 // The most bytes that one read may take now; 0 when the high watermark is
-// reached.
-size_t ReadLimit(const bufferevent* bev);
-// The most bytes that one write may send now.
-size_t WriteLimit(const bufferevent* bev);
+// reached, or a rate limit that has paused reading by then.
+size_t ReadLimit(bufferevent* bev);
+// The most bytes that one write may send now; 0 when a rate limit has paused
+// writing.
+size_t WriteLimit(bufferevent* bev);
+// Tell the rate limits how many bytes that was.
+void CountRead(bufferevent* bev, size_t bytes);
+void CountWritten(bufferevent* bev, size_t bytes);
 
 }  // namespace evoke
 

@@ -2,6 +2,12 @@
 //
 // Calling the program: at once, or from the loop with BEV_OPT_DEFER_CALLBACKS.
 //
+// At once means with the lock held, if the bufferevent has one, so that nobody
+// changes or frees it in another thread meanwhile; and that a callback which
+// waits for somebody who waits for that lock waits for ever. Deferred callbacks
+// can do without it (BEV_OPT_UNLOCK_CALLBACKS): they are then called with the
+// lock let go and a reference held.
+//
 // What is deferred is noted in the bufferevent and told by one callback of the
 // library, however much comes together: first that the connection stands, then
 // reading, writing, and everything else that happened.
@@ -24,17 +30,41 @@ void Schedule(bufferevent* bev) {
   if (DeferredSchedule(base, &impl->deferred)) impl->deferred_base = base;
 }
 
+// Calls the program with the lock, or with BEV_OPT_UNLOCK_CALLBACKS without it:
+// `call` knows everything that it needs by value then.
+template <typename Call>
+void CallProgram(BuffereventImpl* impl, Call call) {
+  bool unlocks = (impl->options & BEV_OPT_UNLOCK_CALLBACKS) != 0;
+  if (unlocks) UnlockIfAny(impl->lock);
+  call();
+  if (unlocks) LockIfAny(impl->lock);
+}
+
+void TellData(bufferevent* bev, bufferevent_data_cb callback) {
+  void* arg = bev->cbarg;
+  CallProgram(ImplOf(bev), [=] { callback(bev, arg); });
+}
+
+void TellEvent(bufferevent* bev, short what, int error) {
+  bufferevent_event_cb callback = bev->errorcb;
+  void* arg = bev->cbarg;
+  CallProgram(ImplOf(bev), [=] {
+    errno = error;
+    callback(bev, what, arg);
+  });
+}
+
 // A callback that is not set leaves what is due as it is: setting one later
 // does not lose it.
 void TellReadAndWrite(bufferevent* bev) {
   BuffereventImpl* impl = ImplOf(bev);
   if (impl->read_due && bev->readcb != nullptr) {
     impl->read_due = false;
-    bev->readcb(bev, bev->cbarg);
+    TellData(bev, bev->readcb);
   }
   if (impl->write_due && bev->writecb != nullptr) {
     impl->write_due = false;
-    bev->writecb(bev, bev->cbarg);
+    TellData(bev, bev->writecb);
   }
 }
 
@@ -42,17 +72,18 @@ void RunDeferred(event_callback*, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
   BuffereventImpl* impl = ImplOf(bev);
   BuffereventGuard guard(bev);
+  if (ABSL_PREDICT_FALSE(impl->ended)) return;
   if ((impl->events_due & BEV_EVENT_CONNECTED) && bev->errorcb != nullptr) {
     impl->events_due &= ~BEV_EVENT_CONNECTED;
-    bev->errorcb(bev, BEV_EVENT_CONNECTED, bev->cbarg);
+    TellEvent(bev, BEV_EVENT_CONNECTED, errno);
   }
   TellReadAndWrite(bev);
   if (impl->events_due != 0 && bev->errorcb != nullptr) {
     short what = impl->events_due;
+    int error = impl->events_errno;
     impl->events_due = 0;
-    errno = impl->events_errno;
     impl->events_errno = 0;
-    bev->errorcb(bev, what, bev->cbarg);
+    TellEvent(bev, what, error);
   }
 }
 
@@ -66,9 +97,18 @@ void CallbacksInit(BuffereventImpl* impl, uint8_t priority) {
   DeferredInit(&impl->deferred, priority, RunDeferred, &impl->face);
 }
 
+void CallbacksSetPriority(bufferevent* bev, uint8_t priority) {
+  BuffereventImpl* impl = ImplOf(bev);
+  event_base* base = impl->deferred_base;
+  if (base != nullptr && IsDeferredScheduled(base, &impl->deferred)) return;
+  DeferredSetPriority(&impl->deferred, priority);
+}
+
 void CancelDeferred(bufferevent* bev) {
   BuffereventImpl* impl = ImplOf(bev);
-  DeferredCancel(impl->deferred_base, &impl->deferred);
+  if (impl->deferred_base != nullptr && !HasLostBase(bev)) {
+    DeferredCancel(impl->deferred_base, &impl->deferred);
+  }
   impl->read_due = impl->write_due = false;
   impl->events_due = 0;
 }
@@ -133,6 +173,7 @@ void bufferevent_setcb(bufferevent* bev, bufferevent_data_cb readcb,
                        bufferevent_data_cb writecb,
                        bufferevent_event_cb eventcb, void* cbarg) {
   if (IsMissing(bev, __func__)) return;
+  evoke::BuffereventLock lock(bev);
   bev->readcb = readcb;
   bev->writecb = writecb;
   bev->errorcb = eventcb;
@@ -143,6 +184,7 @@ void bufferevent_getcb(bufferevent* bev, bufferevent_data_cb* readcb_ptr,
                        bufferevent_data_cb* writecb_ptr,
                        bufferevent_event_cb* eventcb_ptr, void** cbarg_ptr) {
   if (IsMissing(bev, __func__)) return;
+  evoke::BuffereventLock lock(bev);
   if (readcb_ptr != nullptr) *readcb_ptr = bev->readcb;
   if (writecb_ptr != nullptr) *writecb_ptr = bev->writecb;
   if (eventcb_ptr != nullptr) *eventcb_ptr = bev->errorcb;

@@ -31,15 +31,15 @@ bool ConnectBecameWritable(SocketBufferevent* socket) {
   socket->connecting = false;
   if (state != ConnectState::kConnected) {
     int error = errno;
-    event_del(&bev->ev_write);
-    event_del(&bev->ev_read);
+    event_del_noblock(&bev->ev_write);
+    event_del_noblock(&bev->ev_read);
     errno = error;
     RunEventCallback(bev, BEV_EVENT_ERROR, 0);
     return false;
   }
   RunEventCallback(bev, BEV_EVENT_CONNECTED, 0);
   if (!(bev->enabled & EV_WRITE) || socket->impl.write_suspended != 0) {
-    event_del(&bev->ev_write);
+    event_del_noblock(&bev->ev_write);
     return false;
   }
   return true;
@@ -142,15 +142,21 @@ int bufferevent_socket_connect_hostname(bufferevent* bev, evdns_base*,
   evoke::SuspendWrite(bev, evoke::kSuspendLookup);
   evoke::SuspendRead(bev, evoke::kSuspendLookup);
   evutil_addrinfo* list = nullptr;
+  // A lookup may take seconds, in which the loop must not wait for the lock.
+  evoke::UnlockIfAny(socket->impl.lock);
   int error = evutil_getaddrinfo(hostname, service, &hints, &list);
   absl::Cleanup free_list = [list] { evutil_freeaddrinfo(list); };
-  evoke::ConnectToFirst(socket, error, list);
+  evoke::LockIfAny(socket->impl.lock);
+  // Another thread may have freed it meanwhile.
+  if (!guard.is_last()) evoke::ConnectToFirst(socket, error, list);
   return 0;
 }
 
 int bufferevent_socket_get_dns_error(bufferevent* bev) {
   const evoke::SocketBufferevent* socket = evoke::SocketOf(bev, __func__);
-  return socket != nullptr ? socket->dns_error : -1;
+  if (socket == nullptr) return -1;
+  evoke::BuffereventLock lock(bev);
+  return socket->dns_error;
 }
 
 }  // extern "C"

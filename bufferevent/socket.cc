@@ -12,6 +12,9 @@
 //       What a direct write has to tell the program is put into the active
 //       queue (`written`), since no callback may run in step 2.
 //
+// Each of these begins by taking the lock, and looks whether it is still
+// wanted.
+//
 // ev_write also waits after EV_WRITE was enabled: programs start to send from
 // the write callback that comes of it, with an empty output.
 #include "bufferevent/socket.h"
@@ -38,12 +41,45 @@ SocketBufferevent* Self(bufferevent* bev) {
   return reinterpret_cast<SocketBufferevent*>(bev);
 }
 
-bool IsWaiting(const event& ev) {
+// Whether one of its two events waits for the fd. The flags of an event belong
+// to its base, whose loop may be another thread's.
+bool IsWaiting(const bufferevent* bev, const event& ev) {
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->lock != nullptr)) {
+    return event_pending(&ev, EV_READ | EV_WRITE, nullptr) != 0;
+  }
   return (ev.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
 }
 
 // The base whose flush list and active queues its I/O uses.
 event_base* LoopOf(const bufferevent* bev) { return bev->ev_write.ev_base; }
+
+void ListForFlush(bufferevent* bev) {
+  Self(bev)->flush_wanted = true;
+  FlushSoon(LoopOf(bev), &Self(bev)->flush);
+}
+
+void UnlistFromFlush(bufferevent* bev) {
+  if (!Self(bev)->flush_wanted) return;
+  Self(bev)->flush_wanted = false;
+  FlushCancel(LoopOf(bev), &Self(bev)->flush);
+}
+
+// Whether the loop's call for `ev` came too late: another thread got the lock
+// first, and has ended, disabled or paused what it was for.
+bool IsTooLate(const bufferevent* bev, const event& ev, evutil_socket_t fd) {
+  const BuffereventImpl* impl = ImplOf(bev);
+  if (ABSL_PREDICT_TRUE(impl->lock == nullptr)) return false;
+  if (impl->ended || ev.ev_fd != fd) return true;
+  if (&ev == &bev->ev_read) {
+    return !(bev->enabled & EV_READ) || impl->read_suspended != 0;
+  }
+  if (reinterpret_cast<const SocketBufferevent*>(bev)->connecting) return false;
+  return !(bev->enabled & EV_WRITE) || impl->write_suspended != 0;
+}
+
+bool MayWrite(const bufferevent* bev) {
+  return (bev->enabled & EV_WRITE) && ImplOf(bev)->write_suspended == 0;
+}
 
 int AddWithTimeout(event* ev, const timeval& timeout) {
   return event_add(ev, evutil_timerisset(&timeout) ? &timeout : nullptr);
@@ -61,20 +97,22 @@ void StopReading(bufferevent* bev, short why, int error) {
 void ReadReady(evutil_socket_t fd, short what, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
   BuffereventGuard guard(bev);
+  if (IsTooLate(bev, bev->ev_read, fd)) return;
   if (what == EV_TIMEOUT) {
     StopReading(bev, BEV_EVENT_TIMEOUT, errno);
     return;
   }
   size_t limit_bytes = ReadLimit(bev);
+  if (ImplOf(bev)->read_suspended != 0) return;
   if (limit_bytes == 0) {
     SuspendRead(bev, kSuspendWatermark);
     return;
   }
-  if (ImplOf(bev)->read_suspended != 0) return;
 
   bev->input->end_frozen = true;
   ssize_t bytes = BufferReadFd(bev->input, fd, limit_bytes);
   if (ABSL_PREDICT_TRUE(bytes > 0)) {
+    CountRead(bev, static_cast<size_t>(bytes));
     Trigger(bev, EV_READ, 0);
   } else if (bytes == 0) {
     StopReading(bev, BEV_EVENT_EOF, errno);
@@ -97,13 +135,14 @@ void StopWriting(bufferevent* bev, short why, int error) {
 // Writes what one call may, and tells the program. `is_news` is false when an
 // output that was empty already is not worth a callback.
 void WriteOutput(bufferevent* bev, bool is_news) {
+  size_t limit_bytes = WriteLimit(bev);
   if (ImplOf(bev)->write_suspended != 0) return;
   bev->output->start_frozen = true;
   if (bev->output->length() > 0) {
     ssize_t bytes =
-        BufferWriteFd(bev->output, bev->ev_write.ev_fd, WriteLimit(bev));
+        BufferWriteFd(bev->output, bev->ev_write.ev_fd, limit_bytes);
     if (bytes < 0 && IsIoRetriable(errno)) {
-      if (!IsWaiting(bev->ev_write) && WaitForWritable(bev) < 0) {
+      if (!IsWaiting(bev, bev->ev_write) && WaitForWritable(bev) < 0) {
         StopWriting(bev, BEV_EVENT_ERROR, errno);
       }
       return;
@@ -112,11 +151,12 @@ void WriteOutput(bufferevent* bev, bool is_news) {
       StopWriting(bev, bytes == 0 ? BEV_EVENT_EOF : BEV_EVENT_ERROR, errno);
       return;
     }
+    CountWritten(bev, static_cast<size_t>(bytes));
     is_news = true;
   }
   if (bev->output->length() == 0) {
-    event_del(&bev->ev_write);
-  } else if (!IsWaiting(bev->ev_write) && (bev->enabled & EV_WRITE) &&
+    event_del_noblock(&bev->ev_write);
+  } else if (MayWrite(bev) && !IsWaiting(bev, bev->ev_write) &&
              WaitForWritable(bev) < 0) {
     StopWriting(bev, BEV_EVENT_ERROR, errno);
     return;
@@ -127,6 +167,7 @@ void WriteOutput(bufferevent* bev, bool is_news) {
 void WriteReady(evutil_socket_t fd, short what, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
   BuffereventGuard guard(bev);
+  if (IsTooLate(bev, bev->ev_write, fd)) return;
   if (what == EV_TIMEOUT) {
     StopWriting(bev, BEV_EVENT_TIMEOUT, errno);
     return;
@@ -134,7 +175,7 @@ void WriteReady(evutil_socket_t fd, short what, void* arg) {
   bool was_connecting = Self(bev)->connecting;
   if (was_connecting && !ConnectBecameWritable(Self(bev))) return;
   // The callback may have changed the fd, or let the bufferevent go.
-  if (bev->ev_write.ev_fd != fd || ImplOf(bev)->refs == 1) return;
+  if (bev->ev_write.ev_fd != fd || guard.is_last()) return;
   WriteOutput(bev, /*is_news=*/!was_connecting);
 }
 
@@ -146,12 +187,9 @@ SocketBufferevent* OfFlushItem(FlushItem* item) {
 }
 
 void ActivateWritten(SocketBufferevent* socket, WrittenTask task) {
-  bufferevent* bev = &socket->impl.face;
   socket->written_task = task;
-  if (!(socket->written.evcb_flags & EVLIST_ACTIVE)) {
-    socket->written.evcb_pri = bev->ev_write.ev_evcallback.evcb_pri;
-  }
-  ActivateCallback(LoopOf(bev), &socket->written);
+  socket->written_wanted = true;
+  ActivateCallback(LoopOf(&socket->impl.face), &socket->written);
 }
 
 void ActivateError(SocketBufferevent* socket, int error) {
@@ -163,27 +201,32 @@ void ActivateError(SocketBufferevent* socket, int error) {
 bool FlushOutput(FlushItem* item) {
   SocketBufferevent* socket = OfFlushItem(item);
   bufferevent* bev = &socket->impl.face;
+  // Beside callbacks on the output only the cleanup of foreign memory that was
+  // written can call the program here; it may even disable or free the
+  // bufferevent.
+  BuffereventGuard guard(bev);
+  if (!socket->flush_wanted) return false;
+  socket->flush_wanted = false;
   evbuffer* output = bev->output;
   if (output->callbacks != nullptr) {
     // Writing would call them, so it has to be done from the active queue.
     ActivateWritten(socket, WrittenTask::kTellAndWrite);
     return false;
   }
-  // Only the cleanup of foreign memory that was written can call the program
-  // here; it may even disable or free the bufferevent.
-  BuffereventGuard guard(bev);
   size_t limit_bytes = WriteLimit(bev);
+  if (limit_bytes == 0) return false;  // paused by that
   ssize_t bytes = BufferWriteFd(output, bev->ev_write.ev_fd, limit_bytes);
   if (bytes < 0 && !IsIoRetriable(errno)) {
     ActivateError(socket, errno);
     return false;
   }
-  if (ImplOf(bev)->refs == 1 || !(bev->enabled & EV_WRITE)) return bytes > 0;
+  if (bytes > 0) CountWritten(bev, static_cast<size_t>(bytes));
+  if (guard.is_last() || !(bev->enabled & EV_WRITE)) return bytes > 0;
   bool is_empty = output->length() == 0;
-  if (!is_empty) {
+  if (!is_empty && ImplOf(bev)->write_suspended == 0) {
     if (bytes >= static_cast<ssize_t>(limit_bytes)) {
       // The socket may take more, but this was the turn's share.
-      LoopOf(bev)->flush.Add(&socket->flush);
+      ListForFlush(bev);
     } else if (WaitForWritable(bev) < 0) {
       ActivateError(socket, errno);
       return bytes > 0;
@@ -201,13 +244,19 @@ void RunWritten(event_callback*, void* arg) {
   auto* socket = static_cast<SocketBufferevent*>(arg);
   bufferevent* bev = &socket->impl.face;
   BuffereventGuard guard(bev);
+  if (!socket->written_wanted) return;
+  socket->written_wanted = false;
   switch (socket->written_task) {
     case WrittenTask::kTell:
       Trigger(bev, EV_WRITE, 0);
       break;
     case WrittenTask::kTellAndWrite:
-      LoopOf(bev)->flush.Remove(&socket->flush);
-      WriteOutput(bev, /*is_news=*/true);
+      UnlistFromFlush(bev);
+      if (ImplOf(bev)->write_suspended != 0 && bev->output->length() == 0) {
+        Trigger(bev, EV_WRITE, 0);  // it was paused after the last byte
+      } else {
+        WriteOutput(bev, /*is_news=*/true);
+      }
       break;
     case WrittenTask::kTellError:
       StopWriting(bev, BEV_EVENT_ERROR, socket->write_errno);
@@ -219,21 +268,27 @@ void RunWritten(event_callback*, void* arg) {
 void OutputChanged(evbuffer*, const evbuffer_cb_info* info, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
   if (info->n_added == 0 || !(bev->enabled & EV_WRITE) ||
-      ImplOf(bev)->write_suspended != 0 || IsWaiting(bev->ev_write)) {
+      ImplOf(bev)->write_suspended != 0 || IsWaiting(bev, bev->ev_write)) {
     return;
   }
   // Without an fd nothing can go out, but the write timeout runs.
   if (Self(bev)->connecting || bev->ev_write.ev_fd < 0) {
     if (WaitForWritable(bev) < 0) ActivateError(Self(bev), errno);
   } else {
-    LoopOf(bev)->flush.Add(&Self(bev)->flush);
+    ListForFlush(bev);
   }
 }
 
 // Takes back whatever is under way to write directly.
 void CancelDirectWrite(bufferevent* bev) {
   SocketBufferevent* socket = Self(bev);
-  LoopOf(bev)->flush.Remove(&socket->flush);
+  // Where other threads are, what is wanted no more may have been scheduled
+  // again while the loop was about to call it.
+  bool may_be_scheduled = socket->flush_wanted || socket->written_wanted ||
+                          socket->impl.lock != nullptr;
+  socket->flush_wanted = socket->written_wanted = false;
+  if (!may_be_scheduled || HasLostBase(bev)) return;
+  FlushCancel(LoopOf(bev), &socket->flush);
   DeferredCancel(LoopOf(bev), &socket->written);
 }
 
@@ -243,32 +298,37 @@ int Enable(bufferevent* bev, short events) {
   if (events & EV_READ) {
     // Of two events on one fd the later runs first; so a write that came before
     // has to wait for writability, or its callback would overtake.
-    if (Self(bev)->flush.listed() && !IsWaiting(bev->ev_read)) {
+    if (Self(bev)->flush_wanted && !IsWaiting(bev, bev->ev_read)) {
       if (WaitForWritable(bev) < 0) return -1;
-      LoopOf(bev)->flush.Remove(&Self(bev)->flush);
+      UnlistFromFlush(bev);
     }
     if (AddWithTimeout(&bev->ev_read, bev->timeout_read) < 0) return -1;
   }
-  if ((events & EV_WRITE) && !Self(bev)->flush.listed()) {
+  if ((events & EV_WRITE) && !Self(bev)->flush_wanted) {
     return WaitForWritable(bev);
   }
   return 0;
 }
 
 int Disable(bufferevent* bev, short events) {
-  if ((events & EV_READ) && event_del(&bev->ev_read) < 0) return -1;
+  if ((events & EV_READ) && event_del_noblock(&bev->ev_read) < 0) return -1;
   // How the connect goes has to be found out in any case.
   if ((events & EV_WRITE) && !Self(bev)->connecting) {
-    CancelDirectWrite(bev);
-    return event_del(&bev->ev_write);
+    // Paused by a limit, it still tells what was written.
+    if (bev->enabled & EV_WRITE) {
+      UnlistFromFlush(bev);
+    } else {
+      CancelDirectWrite(bev);
+    }
+    return event_del_noblock(&bev->ev_write);
   }
   return 0;
 }
 
 void Detach(bufferevent* bev) {
   CancelDirectWrite(bev);
-  event_del(&bev->ev_read);
-  event_del(&bev->ev_write);
+  event_del_noblock(&bev->ev_read);
+  event_del_noblock(&bev->ev_write);
 }
 
 void Destroy(bufferevent* bev) {
@@ -277,15 +337,15 @@ void Destroy(bufferevent* bev) {
   }
 }
 
-int AdjustTimer(event* ev, const timeval& timeout) {
-  if (!IsWaiting(*ev)) return 0;
+int AdjustTimer(const bufferevent* bev, event* ev, const timeval& timeout) {
+  if (!IsWaiting(bev, *ev)) return 0;
   if (evutil_timerisset(&timeout)) return event_add(ev, &timeout);
   return event_remove_timer(ev);
 }
 
 int TimeoutsChanged(bufferevent* bev) {
-  int read_result = AdjustTimer(&bev->ev_read, bev->timeout_read);
-  int write_result = AdjustTimer(&bev->ev_write, bev->timeout_write);
+  int read_result = AdjustTimer(bev, &bev->ev_read, bev->timeout_read);
+  int write_result = AdjustTimer(bev, &bev->ev_write, bev->timeout_write);
   return read_result < 0 || write_result < 0 ? -1 : 0;
 }
 
@@ -300,13 +360,20 @@ int SetFd(bufferevent* bev, evutil_socket_t fd) {
 
 evutil_socket_t GetFd(const bufferevent* bev) { return bev->ev_read.ev_fd; }
 
+// REQUIRES: `written` is in no queue.
+void FollowPriority(bufferevent* bev) {
+  DeferredSetPriority(&Self(bev)->written,
+                      bev->ev_write.ev_evcallback.evcb_pri);
+}
+
 int SetBase(bufferevent* bev, event_base* base) {
   if (event_base_set(base, &bev->ev_read) < 0) return -1;
   // Output that waits to be written holds it, as ev_write would.
-  if (Self(bev)->flush.listed() || Self(bev)->written.evcb_flags != 0) {
-    return -1;
-  }
-  return event_base_set(base, &bev->ev_write);
+  if (Self(bev)->flush_wanted || Self(bev)->written_wanted) return -1;
+  CancelDirectWrite(bev);
+  if (event_base_set(base, &bev->ev_write) < 0) return -1;
+  FollowPriority(bev);
+  return 0;
 }
 
 int SetPriority(bufferevent* bev, int priority) {
@@ -314,10 +381,12 @@ int SetPriority(bufferevent* bev, int priority) {
       event_priority_set(&bev->ev_write, priority) < 0) {
     return -1;
   }
-  event_callback* deferred = &ImplOf(bev)->deferred;
-  if (!(deferred->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER))) {
-    DeferredSetPriority(deferred, static_cast<uint8_t>(priority));
+  DeferredCancel(LoopOf(bev), &Self(bev)->written);
+  FollowPriority(bev);
+  if (Self(bev)->written_wanted) {
+    ActivateCallback(LoopOf(bev), &Self(bev)->written);
   }
+  CallbacksSetPriority(bev, static_cast<uint8_t>(priority));
   return 0;
 }
 
@@ -325,6 +394,7 @@ void AssignEvents(bufferevent* bev, event_base* base, evutil_socket_t fd) {
   event_assign(&bev->ev_read, base, fd, EV_READ | EV_PERSIST, ReadReady, bev);
   event_assign(&bev->ev_write, base, fd, EV_WRITE | EV_PERSIST, WriteReady,
                bev);
+  FollowPriority(bev);
 }
 
 }  // namespace
@@ -360,8 +430,8 @@ int WaitForWritable(bufferevent* bev) {
 
 int SocketSetFd(bufferevent* bev, evutil_socket_t fd) {
   CancelDirectWrite(bev);
-  event_del(&bev->ev_read);
-  event_del(&bev->ev_write);
+  event_del_noblock(&bev->ev_read);
+  event_del_noblock(&bev->ev_write);
   // Between here and the first byte a program may put into the input what it
   // has read from the fd by itself.
   evbuffer_unfreeze(bev->input, 0);
@@ -385,9 +455,9 @@ bufferevent* bufferevent_socket_new(event_base* base, evutil_socket_t fd,
     return nullptr;
   }
   bufferevent* bev = &socket->impl.face;
-  evoke::AssignEvents(bev, base, fd);
   socket->flush.flush = evoke::FlushOutput;
   evoke::DeferredInit(&socket->written, 0, evoke::RunWritten, socket);
+  evoke::AssignEvents(bev, base, fd);
   evoke::BufferSetWatcher(bev->output, evoke::OutputChanged, bev);
   evbuffer_freeze(bev->input, 0);
   evbuffer_freeze(bev->output, 1);

@@ -23,9 +23,14 @@ struct SocketBufferevent {
 
   // On the list of its base while output waits to be written directly.
   FlushItem flush;
-  // Runs what a direct write left to be done from the active queue.
+  // Runs what a direct write left to be done from the active queue, at the
+  // priority of ev_write.
   event_callback written;
   WrittenTask written_task;
+  // Whether the calls of these two are still wanted: the loop takes them off
+  // its list and queue before it has the lock.
+  bool flush_wanted;
+  bool written_wanted;
   int write_errno;  // for kTellError
 
   bool connecting;  // until the first writability says how it went

@@ -10,6 +10,7 @@
 
 #include "buffer/evbuffer.h"
 #include "bufferevent/bufferevent.h"
+#include "bufferevent/rate_limit.h"
 
 namespace evoke {
 
@@ -66,16 +67,34 @@ void ResumeWrite(bufferevent* bev, SuspendReason why) {
   }
 }
 
-size_t ReadLimit(const bufferevent* bev) {
+size_t ReadLimit(bufferevent* bev) {
   size_t limit_bytes = ImplOf(bev)->max_single_read_bytes;
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
+    limit_bytes = MaxToMove(bev, kReading);
+  }
   size_t high = bev->wm_read.high;
   if (high == 0) return limit_bytes;
   size_t length = bev->input->length();
   return length >= high ? 0 : std::min(limit_bytes, high - length);
 }
 
-size_t WriteLimit(const bufferevent* bev) {
+size_t WriteLimit(bufferevent* bev) {
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
+    return MaxToMove(bev, kWriting);
+  }
   return ImplOf(bev)->max_single_write_bytes;
+}
+
+void CountRead(bufferevent* bev, size_t bytes) {
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
+    TakeTokens(bev, kReading, bytes);
+  }
+}
+
+void CountWritten(bufferevent* bev, size_t bytes) {
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
+    TakeTokens(bev, kWriting, bytes);
+  }
 }
 
 }  // namespace evoke
@@ -87,6 +106,7 @@ extern "C" {
 void bufferevent_setwatermark(bufferevent* bev, short events, size_t lowmark,
                               size_t highmark) {
   if (IsMissing(bev, __func__)) return;
+  evoke::BuffereventGuard guard(bev);
   if (events & EV_WRITE) bev->wm_write = {lowmark, highmark};
   if (events & EV_READ) {
     bev->wm_read = {lowmark, highmark};
@@ -101,6 +121,7 @@ void bufferevent_setwatermark(bufferevent* bev, short events, size_t lowmark,
 int bufferevent_getwatermark(bufferevent* bev, short events, size_t* lowmark,
                              size_t* highmark) {
   if (IsMissing(bev, __func__)) return -1;
+  evoke::BuffereventLock lock(bev);
   const event_watermark* levels;
   if (events == EV_WRITE) {
     levels = &bev->wm_write;

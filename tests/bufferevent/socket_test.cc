@@ -34,7 +34,7 @@ TEST_P(SocketBuffereventTest, OutputIsSentBeforeTheNextWaitWithoutAsking) {
   bev.Write("def");
   EXPECT_EQ(pair_.Read(1), "");
   EXPECT_FALSE(base()->flush.empty());
-  base()->flush.RunAll();
+  base()->flush.RunAll(base()->lock);
   EXPECT_EQ(pair_.Read(1), "abcdef");
   EXPECT_EQ(event_pending(&bev.get()->ev_write, EV_WRITE, nullptr), 0);
   // The callback is due, but did not run inside.
@@ -144,7 +144,7 @@ TEST_P(SocketBuffereventTest, CallbacksOnTheOutputRunOutsideTheFlush) {
       },
       &drained);
   bev.Write("abc");
-  base()->flush.RunAll();
+  base()->flush.RunAll(base()->lock);
   EXPECT_EQ(drained, 0u);
   Settle();
   EXPECT_EQ(drained, 3u);
