@@ -277,7 +277,7 @@ bufferevent_rate_limit_group* bufferevent_rate_limit_group_new(
 
 int bufferevent_rate_limit_group_set_cfg(bufferevent_rate_limit_group* group,
                                          const ev_token_bucket_cfg* cfg) {
-  if (IsMissing(group, __func__) || IsMissing(cfg, __func__)) return -1;
+  if (group == nullptr || cfg == nullptr) return -1;
   MutexLock lock(group->lock);
   bool same_tick = group->cfg.tick.tv_sec == cfg->tick.tv_sec &&
                    group->cfg.tick.tv_usec == cfg->tick.tv_usec;
