@@ -21,6 +21,12 @@ bool ActiveQueues::SetPriorities(int count) {
   return true;
 }
 
+void ActiveQueues::CountIn(const event_callback* callback) {
+  ++counts_->active;
+  counts_->active_internal += (callback->evcb_flags & EVLIST_INTERNAL) != 0;
+  counts_->NoteActive();
+}
+
 void ActiveQueues::Push(event_callback* callback) {
   if (ABSL_PREDICT_FALSE(callback->evcb_pri >= priorities_)) {
     // The program made the priorities fewer after it had given them out.
@@ -34,13 +40,13 @@ void ActiveQueues::Push(event_callback* callback) {
   }
   callback->evcb_flags |= EVLIST_ACTIVE;
   queues_[callback->evcb_pri].PushBack(callback);
-  ++count_;
+  CountIn(callback);
 }
 
 void ActiveQueues::PushLater(event_callback* callback) {
   callback->evcb_flags |= EVLIST_ACTIVE_LATER;
   later_.PushBack(callback);
-  ++count_;
+  CountIn(callback);
 }
 
 void ActiveQueues::Remove(event_callback* callback) {
@@ -50,7 +56,8 @@ void ActiveQueues::Remove(event_callback* callback) {
     later_.Remove(callback);
   }
   callback->evcb_flags &= ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
-  --count_;
+  --counts_->active;
+  counts_->active_internal -= (callback->evcb_flags & EVLIST_INTERNAL) != 0;
 }
 
 int ActiveQueues::AdmitLater() {

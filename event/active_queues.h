@@ -8,6 +8,7 @@
 #include <event2/event_struct.h>
 #include <stddef.h>
 
+#include "event/event_counts.h"
 #include "util/intrusive_list.h"
 
 namespace evoke {
@@ -18,7 +19,8 @@ inline auto& ActiveLink(event_callback* callback) {
 
 class ActiveQueues {
  public:
-  ActiveQueues() = default;
+  // `counts` outlives the queues, which keep its counts of active callbacks.
+  explicit ActiveQueues(EventCounts* counts) : counts_(counts) {}
   ActiveQueues(const ActiveQueues&) = delete;
   ActiveQueues& operator=(const ActiveQueues&) = delete;
   ~ActiveQueues();
@@ -29,11 +31,16 @@ class ActiveQueues {
   int priorities() const { return priorities_; }
 
   // Nothing in any queue, nor in the waiting room.
-  bool empty() const { return count_ == 0; }
+  bool empty() const { return counts_->active == 0; }
 
   // The first callback of one queue, or nullptr.
   event_callback* Front(int priority) const {
     return queues_[priority].front();
+  }
+
+  // The one behind `callback` in its queue, or nullptr.
+  static event_callback* Next(event_callback* callback) {
+    return CallbackQueue::Next(callback);
   }
 
   // Puts it at the end of its queue. Sets EVLIST_ACTIVE.
@@ -56,10 +63,12 @@ class ActiveQueues {
  private:
   using CallbackQueue = Queue<event_callback, ActiveLink>;
 
+  void CountIn(const event_callback* callback);
+
+  EventCounts* counts_;
   CallbackQueue* queues_ = nullptr;
   CallbackQueue later_;
   int priorities_ = 0;
-  int count_ = 0;
 };
 
 }  // namespace evoke

@@ -21,8 +21,8 @@ auto& LinkOf(event* ev) {
 }  // namespace
 
 struct CommonTimeouts::CommonQueue {
-  // In the heap while the queue has events; its ev_base stays null, which tells
-  // it from the events of a program.
+  // In the heap while the queue has events. An internal event without a
+  // callback, which tells it from all others.
   event placeholder = {};
   timeval duration = {};  // with the mark
   Queue<event, LinkOf> events;
@@ -54,6 +54,9 @@ const timeval* CommonTimeouts::Intern(const timeval* duration) {
     LogWarnErrno("%s: new common timeout", __func__);
     return nullptr;
   }
+  queue->placeholder.ev_evcallback.evcb_flags =
+      EVLIST_INIT | EVLIST_INTERNAL | EVLIST_TIMEOUT;
+  queue->placeholder.ev_fd = -1;
   queue->duration = plain;
   queue->duration.tv_usec |=
       kMark | (static_cast<int64_t>(count_) << kQueueShift);
@@ -89,6 +92,7 @@ void CommonTimeouts::Insert(event* ev, TimerHeap* heap) {
   } else {
     queue.events.PushBack(ev);
   }
+  queue.placeholder.ev_base = ev->ev_base;
   queue.placeholder.ev_timeout = ev->ev_timeout;
   if (first == nullptr) {
     heap->Insert(&queue.placeholder);
@@ -111,7 +115,9 @@ void CommonTimeouts::Remove(event* ev, TimerHeap* heap) {
 }
 
 event* CommonTimeouts::FirstBehind(const event* top) const {
-  if (top->ev_base != nullptr) return nullptr;
+  const event_callback& callback = top->ev_evcallback;
+  if (!(callback.evcb_flags & EVLIST_INTERNAL)) return nullptr;
+  if (callback.evcb_cb_union.evcb_callback != nullptr) return nullptr;
   return QueueOf(top->ev_timeout).events.front();
 }
 

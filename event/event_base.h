@@ -9,6 +9,7 @@
 //                 maps and queues below and out of them
 //   event.cc      making an event and asking about it
 //   base.cc       making and freeing a base; config.cc what one may ask of it
+//   inspect.cc    what is in a base: events one by one, lists, counts
 //   wake.cc       ending the loop's wait from another thread
 //
 // Threads: everything in here is guarded by `lock`. The loop lets it go around
@@ -25,10 +26,12 @@
 #include "backends/backend.h"
 #include "event/active_queues.h"
 #include "event/common_timeout.h"
+#include "event/event_counts.h"
 #include "event/flush_list.h"
 #include "event/interest_map.h"
 #include "event/signal_map.h"
 #include "event/timer_heap.h"
+#include "event/watchers.h"
 #include "util/clock.h"
 #include "util/locks.h"
 
@@ -50,7 +53,7 @@ struct OnceEvent;
 }  // namespace evoke
 
 struct event_base {
-  event_base() : signals(this) {}
+  event_base() : active(&counts), signals(this) {}
   event_base(const event_base&) = delete;
   event_base& operator=(const event_base&) = delete;
 
@@ -60,10 +63,12 @@ struct event_base {
 
   // --- What the loop looks at in every turn.
   evoke::OpenBackend backend;
+  evoke::EventCounts counts;
   evoke::ActiveQueues active;
   evoke::TimerHeap timers;
   evoke::FlushList flush;
   evoke::InterestMap interests;
+  evoke::Watchers watchers;
   evoke_ready_sink ready = {};  // filled by the backend's wait
 
   bool running = false;         // inside event_base_loop()
@@ -75,11 +80,6 @@ struct event_base {
   // Whose callback runs now; it may be freed in it, so it is never looked at.
   event* running_event = nullptr;
   short deliveries_left = 0;  // of the signal whose callback runs
-  // Queues that events are in, internal ones left out: an I/O event with a
-  // timeout counts twice. Zero means that the loop has nothing to wait for.
-  int added_count = 0;
-  // Reasons to go on that are no events (a lookup that runs elsewhere).
-  int virtual_count = 0;
 
   // --- Time. The cache is filled at the first question in a turn.
   bool cache_time = false;           // true while callbacks run
@@ -131,7 +131,7 @@ struct event_base {
   int64_t WallClockOffset();
 
   bool HasEvents() const {
-    return added_count > 0 || virtual_count > 0 || !flush.empty();
+    return counts.waiting > 0 || counts.virtual_events > 0 || !flush.empty();
   }
 };
 

@@ -55,12 +55,21 @@ TurnResult RunTurn(event_base* base, int flags) {
 
   // 3. How long may the kernel let us sleep?
   int64_t timeout_us = WaitLimit(base, flags, flushed);
+  if (ABSL_PREDICT_FALSE(base->watchers.AnyPrepare())) {
+    base->watchers.RunPrepare(timeout_us, base->lock);
+    if (ShouldStop(base)) return kStopped;
+    timeout_us = WaitLimit(base, flags, flushed);
+  }
 
   // 4. Ask the kernel which fds are ready, and queue their events.
   if (!WaitForReady(base, timeout_us)) return kFailed;
 
   // 5. From here on it is one and the same time for every callback.
   StartBatch(base);
+  if (ABSL_PREDICT_FALSE(base->watchers.AnyCheck())) {
+    base->watchers.RunCheck(base->lock);
+    if (ShouldStop(base)) return kStopped;
+  }
 
   // 6. Queue the timers that are due.
   ActivateExpired(base);

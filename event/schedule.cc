@@ -28,12 +28,15 @@ short& FlagsOf(event* ev) { return ev->ev_evcallback.evcb_flags; }
 // going.
 void Enter(event* ev, short flag) {
   FlagsOf(ev) |= flag;
-  if (!(FlagsOf(ev) & EVLIST_INTERNAL)) ++ev->ev_base->added_count;
+  if (FlagsOf(ev) & EVLIST_INTERNAL) return;
+  EventCounts& counts = ev->ev_base->counts;
+  ++counts.waiting;
+  counts.NoteWaiting();
 }
 
 void Leave(event* ev, short flag) {
   FlagsOf(ev) &= ~flag;
-  if (!(FlagsOf(ev) & EVLIST_INTERNAL)) --ev->ev_base->added_count;
+  if (!(FlagsOf(ev) & EVLIST_INTERNAL)) --ev->ev_base->counts.waiting;
 }
 
 void LeaveTimers(event* ev) {

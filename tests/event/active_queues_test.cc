@@ -15,7 +15,8 @@ event_callback Callback(uint8_t priority) {
 }
 
 TEST(ActiveQueues, FirstInFirstOutInEachPriority) {
-  ActiveQueues queues;
+  EventCounts counts;
+  ActiveQueues queues(&counts);
   ASSERT_TRUE(queues.SetPriorities(2));
   event_callback a = Callback(1), b = Callback(0), c = Callback(1);
   queues.Push(&a);
@@ -30,7 +31,8 @@ TEST(ActiveQueues, FirstInFirstOutInEachPriority) {
 }
 
 TEST(ActiveQueues, WhatWaitsIsNotEmptyAndJoinsWhenAdmitted) {
-  ActiveQueues queues;
+  EventCounts counts;
+  ActiveQueues queues(&counts);
   ASSERT_TRUE(queues.SetPriorities(1));
   event_callback a = Callback(0), b = Callback(0);
   b.evcb_closure = kClosureDeferred;
@@ -48,13 +50,38 @@ TEST(ActiveQueues, WhatWaitsIsNotEmptyAndJoinsWhenAdmitted) {
 }
 
 TEST(ActiveQueues, WhatWaitsMayLeave) {
-  ActiveQueues queues;
+  EventCounts counts;
+  ActiveQueues queues(&counts);
   ASSERT_TRUE(queues.SetPriorities(1));
   event_callback a = Callback(0);
   queues.PushLater(&a);
   queues.Remove(&a);
   EXPECT_TRUE(queues.empty());
   EXPECT_EQ(queues.AdmitLater(), 0);
+}
+
+TEST(ActiveQueues, CountWhatIsActiveAndWhatIsInternal) {
+  EventCounts counts;
+  counts.waiting = 3;
+  ActiveQueues queues(&counts);
+  ASSERT_TRUE(queues.SetPriorities(1));
+  event_callback a = Callback(0), b = Callback(0), internal = Callback(0);
+  internal.evcb_flags = EVLIST_INTERNAL;
+  queues.Push(&a);
+  queues.Push(&internal);
+  queues.PushLater(&b);
+  EXPECT_EQ(counts.active, 3);
+  EXPECT_EQ(counts.added(), 5);
+  EXPECT_EQ(ActiveQueues::Next(&a), &internal);
+  queues.AdmitLater();
+  EXPECT_EQ(counts.max_active, 3);
+  queues.Remove(&internal);
+  queues.Remove(&a);
+  queues.Remove(&b);
+  EXPECT_EQ(counts.active, 0);
+  EXPECT_EQ(counts.added(), 3);
+  EXPECT_EQ(counts.max_active, 3);
+  EXPECT_EQ(counts.max_added, 5);
 }
 
 }  // namespace
