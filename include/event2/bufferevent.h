@@ -10,6 +10,13 @@
  *
  * Callbacks run in the loop, with the bufferevent's lock held where it has
  * one.  A callback may free its bufferevent.
+ *
+ * A bufferevent belongs to one thread at a time, unless it was made with
+ * BEV_OPT_THREADSAFE while locking is on (event2/thread.h): then every function
+ * here may be called from any thread.  Its two buffers share its lock.  None of
+ * them waits for a callback that runs in another thread, but for the lock that
+ * this callback holds: two callbacks that call into each other's bufferevents
+ * can lock each other out, unless they are made with BEV_OPT_UNLOCK_CALLBACKS.
  */
 #ifndef EVENT2_BUFFEREVENT_H_INCLUDED_
 #define EVENT2_BUFFEREVENT_H_INCLUDED_
@@ -357,8 +364,8 @@ ev_ssize_t bufferevent_get_read_limit(struct bufferevent *bev);
 ev_ssize_t bufferevent_get_write_limit(struct bufferevent *bev);
 
 /* Takes `decr` bytes from the bucket (a negative number gives some back);
- * reading or writing pauses or goes on as that asks for.  The bufferevent must
- * have a limit.  -1 on failure. */
+ * reading or writing pauses or goes on as that asks for.  -1 when the
+ * bufferevent has no limit, or memory is short. */
 int bufferevent_decrement_read_limit(struct bufferevent *bev, ev_ssize_t decr);
 int bufferevent_decrement_write_limit(struct bufferevent *bev, ev_ssize_t decr);
 
@@ -367,7 +374,7 @@ int bufferevent_decrement_write_limit(struct bufferevent *bev, ev_ssize_t decr);
 struct bufferevent_rate_limit_group *bufferevent_rate_limit_group_new(
     struct event_base *base, const struct ev_token_bucket_cfg *cfg);
 
-/* Frees a group, which must have no members. */
+/* Frees a group.  One that has members stays, with a warning. */
 void bufferevent_rate_limit_group_free(
     struct bufferevent_rate_limit_group *group);
 

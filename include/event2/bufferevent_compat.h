@@ -36,7 +36,6 @@ void bufferevent_settimeout(struct bufferevent *bufev, int timeout_read,
 #define EVBUFFER_EOF BEV_EVENT_EOF
 #define EVBUFFER_ERROR BEV_EVENT_ERROR
 #define EVBUFFER_TIMEOUT BEV_EVENT_TIMEOUT
-
 #define EVBUFFER_INPUT(x) bufferevent_get_input(x)
 #define EVBUFFER_OUTPUT(x) bufferevent_get_output(x)
 

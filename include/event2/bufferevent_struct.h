@@ -25,11 +25,16 @@ struct bufferevent_ops;
 
 /* Levels of a buffer, in bytes; see bufferevent_setwatermark(). */
 struct event_watermark {
+  /* The callback waits for this level. */
   size_t low;
+  /* Reading pauses at this level; 0: never. */
   size_t high;
 };
 
+/* A connection and its buffers.  The fields are guarded by the bufferevent's
+ * lock (bufferevent_lock()), where it has one. */
 struct bufferevent {
+  /* The loop that it belongs to. */
   struct event_base *ev_base;
   /* What this kind of bufferevent does. */
   const struct bufferevent_ops *be_ops;
@@ -43,9 +48,11 @@ struct bufferevent {
   struct evbuffer *input;
   struct evbuffer *output;
 
+  /* Levels of the input, and of the output. */
   struct event_watermark wm_read;
   struct event_watermark wm_write;
 
+  /* Callbacks of bufferevent_setcb(); NULL: none. */
   bufferevent_data_cb readcb;
   bufferevent_data_cb writecb;
   /* For events that are no errors, too. */

@@ -62,7 +62,6 @@ void event_set(struct event *ev, evutil_socket_t fd, short events,
 #define timeout_del(ev) event_del(ev)
 #define timeout_pending(ev, tv) event_pending((ev), EV_TIMEOUT, (tv))
 #define timeout_initialized(ev) event_initialized(ev)
-
 #define signal_add(ev, tv) event_add((ev), (tv))
 #define signal_set(ev, x, cb, arg) \
   event_set((ev), (x), EV_SIGNAL | EV_PERSIST, (cb), (arg))

@@ -67,7 +67,10 @@ struct event_callback {
   void *evcb_arg;
 };
 
+/* An event.  Its fields are guarded by the lock of its base, where that has
+ * one. */
 struct event {
+  /* The callback, and the event's place in an active queue. */
   struct event_callback ev_evcallback;
 
   /* Place among the timers. */
@@ -81,8 +84,10 @@ struct event {
 
   /* The file descriptor or signal number. */
   evutil_socket_t ev_fd;
+  /* The loop that it belongs to. */
   struct event_base *ev_base;
 
+  /* What it needs for what it waits for. */
   union {
     /* Events on a file descriptor, and timers. */
     struct {
@@ -116,12 +121,16 @@ struct event {
   struct timeval ev_timeout;
 };
 
-/* Heads of lists of events, with sys/queue.h's field names. */
+/* The head of a list of events, with the field names of sys/queue.h's TAILQ. */
 struct event_list {
+  /* The first event, and where a further one is to be linked. */
   struct event *tqh_first;
   struct event **tqh_last;
 };
+
+/* The same with those of its LIST. */
 struct event_dlist {
+  /* The first event. */
   struct event *lh_first;
 };
 

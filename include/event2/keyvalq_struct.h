@@ -14,16 +14,19 @@ extern "C" {
 
 /* One pair.  The strings end with NUL and belong to the queue. */
 struct evkeyval {
+  /* Neighbours in the queue. */
   struct {
     struct evkeyval *tqe_next;
     struct evkeyval **tqe_prev;
   } next;
+  /* The two strings. */
   char *key;
   char *value;
 };
 
 /* The queue's head; pairs are in the order in which they were added. */
 struct evkeyvalq {
+  /* The first pair, and where a further one is to be linked. */
   struct evkeyval *tqh_first;
   struct evkeyval **tqh_last;
 };

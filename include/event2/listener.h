@@ -4,6 +4,12 @@
  *
  * A listener calls its callback with each connection.  It accepts several in
  * one turn if several wait.
+ *
+ * A listener belongs to one thread at a time, unless it was made with
+ * LEV_OPT_THREADSAFE while locking is on (event2/thread.h): then every function
+ * here may be called from any thread, also while the callback runs in the
+ * loop's, and none waits for it.  The callback runs without the listener's
+ * lock.
  */
 #ifndef EVENT2_LISTENER_H_INCLUDED_
 #define EVENT2_LISTENER_H_INCLUDED_

@@ -32,8 +32,8 @@ extern "C" {
 
 /* One ready descriptor. */
 struct evoke_ready {
-  evutil_socket_t fd;
-  short ready; /* EV_READ | EV_WRITE | EV_CLOSED, what holds now */
+  evutil_socket_t fd; /* its number */
+  short ready;        /* EV_READ | EV_WRITE | EV_CLOSED, what holds now */
 };
 
 /*
@@ -41,9 +41,9 @@ struct evoke_ready {
  * it through evoke_sink_put() only.
  */
 struct evoke_ready_sink {
-  struct evoke_ready *list;
-  int count;
-  int capacity; /* entries that fit without growing */
+  struct evoke_ready *list; /* `capacity` entries */
+  int count;                /* entries that are filled in */
+  int capacity;             /* entries that fit without growing */
   /* Makes room for more; 0 when memory is short. */
   int (*grow)(struct evoke_ready_sink *sink);
 };
@@ -149,6 +149,7 @@ struct evoke_backend {
   int (*forked)(void *state);
 };
 
+/* When a registered backend is tried. */
 enum evoke_backend_place {
   EVOKE_BACKEND_BEFORE, /* tried before the built-in ones */
   EVOKE_BACKEND_AFTER   /* tried when no built-in one is usable */
