@@ -339,7 +339,7 @@ struct bufferevent_rate_limit_group;
  * `read_burst` and `write_burst` bytes at most in any one.  A tick is
  * `tick_len`, in whole milliseconds; NULL: a second.  The caller frees it, when
  * no bufferevent uses it any more.  NULL when a rate is 0, above its burst or
- * above EV_RATE_LIMIT_MAX, or memory is short.
+ * above EV_RATE_LIMIT_MAX, a tick is below a millisecond, or memory is short.
  */
 struct ev_token_bucket_cfg *ev_token_bucket_cfg_new(
     size_t read_rate, size_t read_burst, size_t write_rate, size_t write_burst,
@@ -350,7 +350,10 @@ void ev_token_bucket_cfg_free(struct ev_token_bucket_cfg *cfg);
 
 /* Limits the bufferevent to `cfg`, which stays the caller's and must outlive
  * that; NULL: limits it no more.  Reading, and writing, pause while the bucket
- * is empty.  Sockets heed limits.  -1 when memory is short. */
+ * is empty; while it is not, one read or write may take all that it holds,
+ * whatever bufferevent_set_max_single_read() says.  The bucket begins with one
+ * tick's worth; a new limit only takes away what is above its burst.  Sockets
+ * heed limits.  -1 when memory is short. */
 int bufferevent_set_rate_limit(struct bufferevent *bev,
                                struct ev_token_bucket_cfg *cfg);
 
@@ -369,8 +372,10 @@ ev_ssize_t bufferevent_get_write_limit(struct bufferevent *bev);
 int bufferevent_decrement_read_limit(struct bufferevent *bev, ev_ssize_t decr);
 int bufferevent_decrement_write_limit(struct bufferevent *bev, ev_ssize_t decr);
 
-/* Makes a group limited to a copy of `cfg`, with its timer on `base`; members
- * may have other bases.  The caller frees it.  NULL when memory is short. */
+/* Makes a group limited to a copy of `cfg`, with its timer on `base`, whose loop
+ * it keeps going; members may have other bases, if they are made with
+ * BEV_OPT_THREADSAFE.  With locking on, any thread may use a group.  The caller
+ * frees it.  NULL when memory is short. */
 struct bufferevent_rate_limit_group *bufferevent_rate_limit_group_new(
     struct event_base *base, const struct ev_token_bucket_cfg *cfg);
 
