@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Old names and functions for buffers.  New programs use event2/buffer.h.
+ * Old names and functions for buffers.  New programs use event2/buffer.h, which
+ * says which threads may call what; it is the same here.
  */
 #ifndef EVENT2_BUFFER_COMPAT_H_INCLUDED_
 #define EVENT2_BUFFER_COMPAT_H_INCLUDED_

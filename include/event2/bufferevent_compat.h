@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Old names and functions for bufferevents.  New programs use
- * event2/bufferevent.h.
+ * event2/bufferevent.h, which says which threads may call what; bufferevents
+ * that are made here have no lock.
  */
 #ifndef EVENT2_BUFFEREVENT_COMPAT_H_INCLUDED_
 #define EVENT2_BUFFEREVENT_COMPAT_H_INCLUDED_
