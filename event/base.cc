@@ -289,6 +289,7 @@ ev_uint32_t event_get_version_number(void) { return EVENT__NUMERIC_VERSION; }
 void libevent_global_shutdown(void) {
   evoke::FreeRegistry();
   evoke::FreeBaseTables();
+  evoke::FreeProcessToken();
   evoke::FreeGlobalLocks();
 }
 

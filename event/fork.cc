@@ -41,6 +41,14 @@ uint64_t ProcessToken() {
   return *g_wiped_page;
 }
 
+void FreeProcessToken() {
+  if (g_wiped_page == nullptr) return;
+  g_process_token = &g_plain_token;
+  munmap(const_cast<uint64_t*>(g_wiped_page),
+         static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  g_wiped_page = nullptr;
+}
+
 int AdoptAfterFork(event_base* base) {
   base->owner = ProcessToken();
   if (base->waiting) {
