@@ -37,7 +37,6 @@ struct FilterBufferevent {
   void (*free_context)(void*);
   void* context;
 
-  bool got_eof;        // of the underlying: nothing may be kept back any more
   bool input_left;     // the underlying holds bytes that we had no room for
   bool filtering_out;  // what is added to the output is seen anyway
 };
@@ -105,17 +104,16 @@ bool FilterIn(FilterBufferevent* filter, bufferevent_flush_mode mode) {
 
 void ReadOn(FilterBufferevent* filter) {
   bufferevent* bev = &filter->impl.face;
-  bufferevent_flush_mode mode = filter->got_eof ? BEV_FINISHED : BEV_NORMAL;
-  if (!FilterIn(filter, mode)) return;
+  if (!FilterIn(filter, BEV_NORMAL)) return;
   Trigger(bev, EV_READ, 0);
-  filter->input_left |=
-      filter->underlying->input->length() > 0 && IsInputFull(filter, mode);
+  filter->input_left |= filter->underlying->input->length() > 0 &&
+                        IsInputFull(filter, BEV_NORMAL);
 }
 
 void UnderlyingRead(bufferevent*, void* arg) {
   auto* filter = static_cast<FilterBufferevent*>(arg);
   BuffereventGuard guard(&filter->impl.face);
-  if (!guard.is_last()) ReadOn(filter);
+  if (!filter->impl.ended) ReadOn(filter);
 }
 
 // Told by the input of every change of its length.
@@ -125,8 +123,7 @@ void FilterInputChanged(evbuffer* input, const evbuffer_cb_info* info,
   FilterBufferevent* filter = Self(bev);
   BuffereventGuard guard(bev);
   InputChanged(input, info, arg);
-  if (!filter->input_left) return;
-  if (IsInputFull(filter, filter->got_eof ? BEV_FINISHED : BEV_NORMAL)) return;
+  if (!filter->input_left || IsInputFull(filter, BEV_NORMAL)) return;
   filter->input_left = false;
   if (filter->underlying->input->length() > 0) ReadOn(filter);
 }
@@ -188,7 +185,7 @@ void FilterOutputChanged(evbuffer*, const evbuffer_cb_info* info, void* arg) {
 void UnderlyingWritten(bufferevent*, void* arg) {
   auto* filter = static_cast<FilterBufferevent*>(arg);
   BuffereventGuard guard(&filter->impl.face);
-  if (!guard.is_last()) FilterOut(filter, BEV_NORMAL);
+  if (!filter->impl.ended) FilterOut(filter, BEV_NORMAL);
 }
 
 // --- What happens under the filter happens to it -----------------------------
@@ -197,8 +194,7 @@ void UnderlyingEvent(bufferevent*, short what, void* arg) {
   auto* filter = static_cast<FilterBufferevent*>(arg);
   bufferevent* bev = &filter->impl.face;
   BuffereventGuard guard(bev);
-  if (guard.is_last()) return;
-  if (what & BEV_EVENT_EOF) filter->got_eof = true;
+  if (filter->impl.ended) return;
   RunEventCallback(bev, what, 0);
 }
 
@@ -302,7 +298,7 @@ bufferevent* bufferevent_filter_new(bufferevent* underlying,
                                     int options, void (*free_context)(void*),
                                     void* ctx) {
   using namespace evoke;
-  if (IsMissing(underlying, __func__)) return nullptr;
+  if (underlying == nullptr) return nullptr;
   auto* filter = static_cast<FilterBufferevent*>(
       AllocateZeroed(1, sizeof(FilterBufferevent)));
   if (filter == nullptr) return nullptr;

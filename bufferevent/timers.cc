@@ -10,16 +10,16 @@ namespace evoke {
 namespace {
 
 // Before the loop's thread had the lock, another may have let the timer count
-// anew, or disabled the direction.
+// anew, disabled the direction, or freed the bufferevent.
 bool IsOutdated(const bufferevent* bev, const event& timer, short direction) {
-  return event_pending(&timer, EV_TIMEOUT, nullptr) ||
+  return ImplOf(bev)->ended || event_pending(&timer, EV_TIMEOUT, nullptr) ||
          (ImplOf(bev)->lock != nullptr && !(bev->enabled & direction));
 }
 
 void ReadRanOut(evutil_socket_t, short, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
   BuffereventGuard guard(bev);
-  if (guard.is_last() || IsOutdated(bev, bev->ev_read, EV_READ)) return;
+  if (IsOutdated(bev, bev->ev_read, EV_READ)) return;
   bufferevent_disable(bev, EV_READ);
   RunEventCallback(bev, BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
 }
@@ -27,7 +27,7 @@ void ReadRanOut(evutil_socket_t, short, void* arg) {
 void WriteRanOut(evutil_socket_t, short, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
   BuffereventGuard guard(bev);
-  if (guard.is_last() || IsOutdated(bev, bev->ev_write, EV_WRITE)) return;
+  if (IsOutdated(bev, bev->ev_write, EV_WRITE)) return;
   bufferevent_disable(bev, EV_WRITE);
   RunEventCallback(bev, BEV_EVENT_TIMEOUT | BEV_EVENT_WRITING, 0);
 }
