@@ -66,7 +66,7 @@ check_exported() {
     # stay in it; they must belong to us.
     defined "$file" |
       if [[ $file == *.a ]]; then
-        c++filt | { grep -vE '^((typeinfo|vtable|guard variable) for )?(evoke|event_base|evbuffer|evconnlistener)::' || true; }
+        c++filt | { grep -vE '^((typeinfo|vtable|guard variable) for )?(evoke|ev[a-z_]+|bufferevent[a-z_]*)::' || true; } | sort
       else
         cat
       fi |
