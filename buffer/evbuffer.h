@@ -141,9 +141,9 @@ void BufferShareLock(evbuffer* buffer, SharedLock* lock);
 // each operation that changed the length, as an evbuffer_cb_func.
 void BufferSetWatcher(evbuffer* buffer, evbuffer_cb_func fn, void* arg);
 
-// Callbacks that are deferred and have not run yet run no more, for what has
-// happened until now. REQUIRES: the caller holds a reference, and the buffer is
-// locked, if it can be.
+// Callbacks that are deferred and have not run yet run no more, unless the
+// buffer changes again. REQUIRES: the caller holds a reference, and the buffer
+// is locked, if it can be.
 void BufferCancelDeferred(evbuffer* buffer);
 
 // The bufferevent that owns the buffer; null when it lets go.

@@ -108,6 +108,8 @@ evbuffer_ptr evbuffer_search(evbuffer* buffer, const char* what, size_t len,
 unsigned char* evbuffer_find(evbuffer* buffer, const unsigned char* what,
                              size_t len) {
   using namespace evoke;
+  if (!IsBuffer(buffer, __func__)) return nullptr;
+  BufferGuard guard(buffer);
   evbuffer_ptr at = evbuffer_search(buffer, reinterpret_cast<const char*>(what),
                                     len, nullptr);
   if (at.pos < 0) return nullptr;
