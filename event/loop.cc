@@ -32,7 +32,7 @@ bool ShouldStop(event_base* base);
 bool IsNothingLeft(event_base* base, int flags);
 int64_t WaitLimit(event_base* base, int flags, bool flushed);
 void BeginWait(event_base* base, int64_t timeout_us);
-void EndWait(event_base* base);
+bool EndWait(event_base* base);
 bool WaitForReady(event_base* base, int64_t timeout_us);
 void StartBatch(event_base* base);
 void ActivateExpired(event_base* base);
@@ -123,10 +123,13 @@ void BeginWait(event_base* base, int64_t timeout_us) {
   base->lock.Unlock();
 }
 
-void EndWait(event_base* base) {
+// True when another thread changed something that the backend does not know of.
+bool EndWait(event_base* base) {
   base->lock.Lock();
   base->waiting = false;
+  bool crossed = base->interests.has_put_off();
   base->interests.PutOffChanges(false);
+  return crossed;
 }
 
 bool WaitForReady(event_base* base, int64_t timeout_us) {
@@ -136,8 +139,12 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
   BeginWait(base, timeout_us);
   int result =
       base->backend.table->wait(base->backend.state, timeout_us, &base->ready);
-  EndWait(base);
+  int error = errno;
+  bool crossed = EndWait(base);
   if (ABSL_PREDICT_FALSE(result < 0)) {
+    // Another thread deleted its event and closed the descriptor meanwhile.
+    if (error == EBADF && crossed) return true;
+    errno = error;
     LogWarnErrno("%s: wait", base->backend.table->name);
     return false;
   }

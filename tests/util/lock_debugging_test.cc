@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Locks that watch over their users: what is a fault ends the process, so each
+// one is tried in a process of its own.
+#include "util/lock_debugging.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "util/locks.h"
+
+namespace evoke {
+namespace {
+
+Mutex* NewMutex(LockKind kind) {
+  evthread_enable_lock_debugging();
+  EXPECT_EQ(evthread_use_pthreads(), 0);
+  auto* mutex = new Mutex;
+  EXPECT_TRUE(mutex->Init(kind));
+  return mutex;
+}
+
+TEST(LockDebuggingDeathTest, RightUseIsSilent) {
+  EXPECT_EXIT(
+      {
+        Mutex* recursive = NewMutex(LockKind::kRecursive);
+        recursive->Lock();
+        recursive->Lock();
+        recursive->Unlock();
+        recursive->Unlock();
+        recursive->Destroy();
+        Mutex* plain = NewMutex(LockKind::kPlain);
+        plain->Lock();
+        plain->Unlock();
+        plain->Destroy();
+        _exit(0);
+      },
+      ::testing::ExitedWithCode(0), "^$");
+}
+
+TEST(LockDebuggingDeathTest, APlainLockIsNotLockedTwice) {
+  EXPECT_DEATH(
+      {
+        Mutex* mutex = NewMutex(LockKind::kPlain);
+        mutex->Lock();
+        mutex->Lock();
+      },
+      "not recursive");
+}
+
+TEST(LockDebuggingDeathTest, WhatNobodyHoldsIsNotUnlocked) {
+  EXPECT_DEATH(NewMutex(LockKind::kRecursive)->Unlock(), "nobody holds it");
+}
+
+TEST(LockDebuggingDeathTest, OnlyTheHolderUnlocks) {
+  EXPECT_DEATH(
+      {
+        Mutex* mutex = NewMutex(LockKind::kRecursive);
+        mutex->Lock();
+        std::thread([mutex] { mutex->Unlock(); }).join();
+      },
+      "does not hold it");
+}
+
+TEST(LockDebuggingDeathTest, AHeldLockIsNotFreed) {
+  EXPECT_DEATH(
+      {
+        Mutex* mutex = NewMutex(LockKind::kPlain);
+        mutex->Lock();
+        mutex->Destroy();
+      },
+      "while it is held");
+}
+
+// The library's own locking under its own eyes: a loop, another thread that
+// waits for a callback, and both orders of turning things on.
+void UseABase() {
+  event_base* base = event_base_new();
+  event* ev = event_new(
+      base, -1, EV_PERSIST,
+      [](evutil_socket_t, short, void* arg) {
+        event_base_loopbreak(static_cast<event_base*>(arg));
+      },
+      base);
+  for (int round = 0; round < 100; ++round) {
+    std::thread other([ev] {
+      event_active(ev, EV_READ, 0);
+      event_del(ev);
+      event_active(ev, EV_READ, 0);
+    });
+    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    other.join();
+  }
+  event_free(ev);
+  event_base_free(base);
+  libevent_global_shutdown();
+}
+
+TEST(LockDebuggingDeathTest, TheLibraryKeepsItsOwnRules) {
+  EXPECT_EXIT(
+      {
+        evthread_enable_lock_debugging();
+        evthread_use_pthreads();
+        UseABase();
+        _exit(0);
+      },
+      ::testing::ExitedWithCode(0), "^$");
+  EXPECT_EXIT(
+      {
+        evthread_use_pthreads();
+        evthread_enable_lock_debuging();
+        UseABase();
+        _exit(0);
+      },
+      ::testing::ExitedWithCode(0), "^$");
+}
+
+}  // namespace
+}  // namespace evoke
