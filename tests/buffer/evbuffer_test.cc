@@ -3,6 +3,9 @@
 
 #include <event2/buffer_compat.h>
 #include <event2/event.h>
+#include <stdlib.h>
+
+#include <vector>
 
 #include "tests/buffer/buffer_checks.h"
 
@@ -89,6 +92,45 @@ TEST(Evbuffer, WithoutThreadsThereAreNoLocks) {
   EXPECT_EQ(evbuffer_enable_locking(buffer.get(), nullptr), -1);
   evbuffer_lock(buffer.get());
   evbuffer_unlock(buffer.get());
+  // One of the program's may be given all the same; nobody locks it.
+  int lock;
+  EXPECT_EQ(evbuffer_enable_locking(buffer.get(), &lock), 0);
+  EXPECT_EQ(evbuffer_enable_locking(buffer.get(), &lock), -1);
+  EXPECT_EQ(evbuffer_add(buffer.get(), "x", 1), 0);
+  evbuffer_lock(buffer.get());
+  evbuffer_unlock(buffer.get());
+}
+
+TEST(Evbuffer, WhatIsNoBufferIsRefusedWithAWarning) {
+  g_warnings = 0;
+  event_set_log_callback(&CountWarnings);
+  alignas(evbuffer) char memory[sizeof(evbuffer)] = "not a buffer";
+  auto* foreign = reinterpret_cast<evbuffer*>(memory);
+  EXPECT_EQ(evbuffer_add(foreign, "x", 1), -1);
+  EXPECT_EQ(evbuffer_get_length(foreign), 0u);
+  evbuffer_free(foreign);
+  EXPECT_EQ(g_warnings, 3);
+  event_set_log_callback(nullptr);
+}
+
+// Freed memory, kept so that looking at it is allowed.
+std::vector<void*> g_freed;
+
+TEST(Evbuffer, ASecondFreeIsRefusedWithAWarning) {
+  g_warnings = 0;
+  event_set_log_callback(&CountWarnings);
+  event_set_mem_functions(&malloc, &realloc,
+                          [](void* memory) { g_freed.push_back(memory); });
+  evbuffer* buffer = evbuffer_new();
+  evbuffer_free(buffer);
+  EXPECT_EQ(g_warnings, 0);
+  evbuffer_free(buffer);
+  EXPECT_EQ(evbuffer_add(buffer, "x", 1), -1);
+  EXPECT_EQ(g_warnings, 2);
+  EXPECT_EQ(g_freed.size(), 1u);
+  event_set_mem_functions(&malloc, &realloc, &free);
+  for (void* memory : g_freed) free(memory);
+  event_set_log_callback(nullptr);
 }
 
 TEST(Evbuffer, LengthsThatOverflowAreRefusedBeforeAnythingChanges) {

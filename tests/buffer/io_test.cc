@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/socket.h>
 
 #include "buffer/chain_pool.h"
@@ -58,6 +59,31 @@ TEST_F(Io, ReadTakesNoMoreThanAskedFor) {
   EXPECT_EQ(evbuffer_read(buffer_, fds_[1], 3), 3);
   EXPECT_EQ(evbuffer_read(buffer_, fds_[1], 9000), 9000);
   EXPECT_EQ(evbuffer_read(buffer_, fds_[1], 9000), 997);
+}
+
+TEST_F(Io, ReadTakesNoMoreThanItsLimit) {
+  EXPECT_EQ(evbuffer_get_max_read(buffer_), size_t{1} << 20);
+  EXPECT_EQ(evbuffer_set_max_read(buffer_, 0), -1);
+  EXPECT_EQ(evbuffer_set_max_read(buffer_, size_t{INT_MAX} + 1), -1);
+  EXPECT_EQ(evbuffer_set_max_read(buffer_, INT_MAX), 0);
+  EXPECT_EQ(evbuffer_set_max_read(buffer_, 4096), 0);
+  EXPECT_EQ(evbuffer_get_max_read(buffer_), 4096u);
+  Send(std::string(10000, 'x'));
+  EXPECT_EQ(evbuffer_read(buffer_, fds_[1], -1), 4096);
+  EXPECT_EQ(evbuffer_read(buffer_, fds_[1], 5000), 4096);
+  EXPECT_EQ(evbuffer_read(buffer_, fds_[1], 100), 100);
+  EXPECT_EQ(BufferReadFd(buffer_, fds_[1], 5000), 1708)
+      << "bufferevents have a limit of their own";
+}
+
+TEST_F(Io, ReadTakesAMebibyteOfAFileAtOnce) {
+  int fd = FileWith(std::string((1 << 20) + 10, 'f'));
+  lseek(fd, 0, SEEK_SET);
+  EXPECT_EQ(evbuffer_read(buffer_, fd, 2 << 20), 1 << 20);
+  EXPECT_EQ(evbuffer_set_max_read(buffer_, INT_MAX), 0);
+  lseek(fd, 0, SEEK_SET);
+  EXPECT_EQ(evbuffer_read(buffer_, fd, -1), (1 << 20) + 10);
+  close(fd);
 }
 
 TEST_F(Io, ReadTellsTheEndAndErrors) {
