@@ -8,6 +8,9 @@
 // ready to run (EVLIST_ACTIVE, EVLIST_ACTIVE_LATER). The first two keep the
 // loop going.
 #include <errno.h>
+#include <limits.h>
+
+#include <algorithm>
 
 #include "event/event_base.h"
 #include "event/fork.h"
@@ -206,6 +209,14 @@ void ActivateEvent(event* ev, int result, short ncalls) {
   if (FlagsOf(ev) & EVLIST_FINALIZING) return;
   if (FlagsOf(ev) & EVLIST_ACTIVE) {
     ev->ev_res |= static_cast<short>(result);
+    return;
+  }
+  // More deliveries for a signal whose callback runs in another thread.
+  if (ABSL_PREDICT_FALSE(base->running_event == ev) &&
+      (ev->ev_events & EV_SIGNAL) && base->deliveries_left > 0 &&
+      !IsLoopThread(base)) {
+    int more = base->deliveries_left + ncalls;
+    base->deliveries_left = static_cast<short>(std::min<int>(more, SHRT_MAX));
     return;
   }
   if (FlagsOf(ev) & EVLIST_ACTIVE_LATER) {

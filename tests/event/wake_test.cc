@@ -6,6 +6,7 @@
 
 #include <event2/thread.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -334,6 +335,24 @@ TEST_P(WakeTest, AChildDoesNotWakeItsParent) {
   EXPECT_TRUE(IsWaiting());
   event_base_loopbreak(base());
   loop.join();
+}
+
+// A signal's callback runs once for each delivery, also for those that another
+// thread adds meanwhile.
+TEST_P(WakeTest, NoDeliveryIsLostThatComesWhileTheCallbackRuns) {
+  Gate gate;
+  std::atomic<int> calls{0};
+  TestEvent event(base(), SIGUSR1, EV_SIGNAL | EV_PERSIST, [&](short) {
+    ++calls;
+    gate.Enter();
+  });
+  event_active(event.get(), EV_SIGNAL, 3);
+  std::thread loop = StartLoop();
+  gate.AwaitEntered();
+  event_active(event.get(), EV_SIGNAL, 2);
+  gate.Open();
+  loop.join();
+  EXPECT_EQ(calls, 5);
 }
 
 EVOKE_ON_EVERY_BACKEND(WakeTest);
