@@ -25,7 +25,9 @@ using Record = std::vector<std::string>;
 class TestBufferevent {
  public:
   TestBufferevent(event_base* base, evutil_socket_t fd, int options = 0)
-      : bev_(bufferevent_socket_new(base, fd, options)) {
+      : TestBufferevent(bufferevent_socket_new(base, fd, options)) {}
+  // Of any kind; frees it.
+  explicit TestBufferevent(bufferevent* bev) : bev_(bev) {
     bufferevent_setcb(bev_, &OnRead, &OnWrite, &OnEvent, this);
   }
   TestBufferevent(const TestBufferevent&) = delete;
@@ -38,6 +40,9 @@ class TestBufferevent {
     if (bev_ != nullptr) bufferevent_free(bev_);
     bev_ = nullptr;
   }
+
+  // Somebody else frees it.
+  void Forget() { bev_ = nullptr; }
 
   void Write(const std::string& bytes) {
     EXPECT_EQ(bufferevent_write(bev_, bytes.data(), bytes.size()), 0);
