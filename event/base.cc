@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "event/config.h"
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "event/fork.h"
 #include "event/live_bases.h"
@@ -69,17 +70,21 @@ void DetachAll(event_base* base, bool run_finalizers) {
     for (event* ev = base->interests.First(fd); ev != nullptr;
          ev = InterestMap::Next(ev)) {
       ev->ev_evcallback.evcb_flags &= ~EVLIST_INSERTED;
+      DebugNoteDeleted(ev);
     }
   }
   for (int signal = 0; signal < NSIG; ++signal) {
     for (event* ev = base->signals.First(signal); ev != nullptr;
          ev = ev->ev_.ev_signal.ev_signal_next.le_next) {
       ev->ev_evcallback.evcb_flags &= ~EVLIST_INSERTED;
+      DebugNoteDeleted(ev);
     }
   }
   while (event* top = base->timers.Any()) {
     event* ev = base->common_timeouts.FirstBehind(top);
-    RemoveTimer(ev != nullptr ? ev : top);
+    if (ev == nullptr) ev = top;
+    RemoveTimer(ev);
+    DebugNoteDeleted(ev);
   }
   while (event_callback* callback = base->active.Any()) {
     base->active.Remove(callback);
@@ -124,6 +129,7 @@ void FreeBase(event_base* base, bool run_finalizers) {
     base->backend.table->close(base->backend.state);
   }
   if (base->wake_fd >= 0) close(base->wake_fd);
+  DebugForget(&base->wake_event);
   if (base->free_pool != nullptr) base->free_pool(base->pool);
   Free(base->ready.list);
   DelistBase(base);
@@ -141,6 +147,15 @@ namespace {
 bool IsThere(const event_base* base, const char* function) {
   if (ABSL_PREDICT_TRUE(base != nullptr)) return true;
   LogWarn("%s: no base", function);
+  return false;
+}
+
+// For functions that are rarely called, and ruinous where there is no base.
+bool IsLive(const event_base* base, const char* function) {
+  if (!IsThere(base, function)) return false;
+  if (evoke::IsLiveBase(base)) return true;
+  LogWarn("%s: %p is no base, or was freed", function,
+          static_cast<const void*>(base));
   return false;
 }
 
@@ -165,6 +180,7 @@ int64_t event_base::WallClockOffset() {
 extern "C" {
 
 event_base* event_base_new_with_config(const event_config* config) {
+  evoke::DebugNoteBase();
   event_base* base = evoke::New<event_base>();
   if (base == nullptr) {
     evoke::LogWarnErrno("%s: new base", __func__);
@@ -195,12 +211,12 @@ event_base* event_base_new(void) { return event_base_new_with_config(nullptr); }
 
 void event_base_free(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  if (IsThere(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/true);
+  if (IsLive(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/true);
 }
 
 void event_base_free_nofinalize(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  if (IsThere(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/false);
+  if (IsLive(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/false);
 }
 
 const char* event_base_get_method(const event_base* base) {
@@ -288,6 +304,7 @@ ev_uint32_t event_get_version_number(void) { return EVENT__NUMERIC_VERSION; }
 
 void libevent_global_shutdown(void) {
   evoke::FreeRegistry();
+  evoke::EndDebugMode();
   evoke::FreeBaseTables();
   evoke::FreeProcessToken();
   evoke::FreeGlobalLocks();

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
+#include "event/live_bases.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -25,10 +27,26 @@ static_assert(sizeof(event_callback) == 40);
 
 short FlagsOf(const event* ev) { return ev->ev_evcallback.evcb_flags; }
 
+bool IsNull(const event* ev, const char* function) {
+  if (ABSL_PREDICT_TRUE(ev != nullptr)) return false;
+  evoke::LogWarn("%s: no event", function);
+  return true;
+}
+
 // What is there to ask of a null pointer? Says so, and returns false.
 bool IsThere(const event* ev, const char* function) {
-  if (ABSL_PREDICT_TRUE(ev != nullptr)) return true;
-  evoke::LogWarn("%s: no event", function);
+  if (IsNull(ev, function)) return false;
+  evoke::DebugRequireSetUp(ev, function);
+  return true;
+}
+
+// In debug mode only: is this a base, or null?
+bool MayBeBase(const event_base* base, const char* function) {
+  if (!evoke::DebugModeIsOn() || base == nullptr || evoke::IsLiveBase(base)) {
+    return true;
+  }
+  evoke::LogWarn("%s: %p is no base, or was freed", function,
+                 static_cast<const void*>(base));
   return false;
 }
 
@@ -40,8 +58,10 @@ void* event_self_cbarg(void) { return &g_self_cbarg; }
 
 int event_assign(event* ev, event_base* base, evutil_socket_t fd, short events,
                  event_callback_fn callback, void* arg) {
-  if (!IsThere(ev, __func__)) return -1;
+  if (IsNull(ev, __func__)) return -1;
   if (base == nullptr) base = evoke::g_current_base;
+  if (!MayBeBase(base, __func__)) return -1;
+  evoke::DebugBeforeAssign(ev, fd, events, __func__);
   if (arg == &g_self_cbarg) arg = ev;
   *ev = {};
   ev->ev_base = base;
@@ -69,6 +89,7 @@ int event_assign(event* ev, event_base* base, evutil_socket_t fd, short events,
     ev->ev_evcallback.evcb_pri =
         static_cast<ev_uint8_t>(base->active.priorities() / 2);
   }
+  evoke::DebugNoteSetUp(ev);
   return 0;
 }
 
@@ -93,6 +114,7 @@ void event_free(event* ev) {
     evoke::MutexLock lock(running->lock);
     if (running->running_event == ev) running->deliveries_left = 0;
   }
+  evoke::DebugForget(ev);
   evoke::Free(ev);
 }
 
@@ -103,6 +125,7 @@ int event_base_set(event_base* base, event* ev) {
   }
   // Only an event that is nowhere may change its base.
   if (FlagsOf(ev) != EVLIST_INIT) return -1;
+  evoke::DebugRequireSetUp(ev, __func__);
   ev->ev_base = base;
   ev->ev_evcallback.evcb_pri =
       static_cast<ev_uint8_t>(base->active.priorities() / 2);
@@ -114,6 +137,7 @@ int event_priority_set(event* ev, int priority) {
     evoke::LogWarn("%s: no event, or one without a base", __func__);
     return -1;
   }
+  evoke::DebugRequireSetUp(ev, __func__);
   evoke::MutexLock lock(ev->ev_base->lock);
   if (FlagsOf(ev) & EVLIST_ACTIVE) return -1;
   if (priority < 0 || priority >= ev->ev_base->active.priorities()) return -1;
@@ -126,6 +150,7 @@ int event_pending(const event* ev, short what, timeval* deadline) {
     evoke::LogWarn("%s: the event has no base", __func__);
     return 0;
   }
+  evoke::DebugRequireSetUp(ev, __func__);
   evoke::MutexLock lock(ev->ev_base->lock);
   int flags = 0;
   if (FlagsOf(ev) & EVLIST_INSERTED) {
@@ -142,7 +167,7 @@ int event_pending(const event* ev, short what, timeval* deadline) {
 }
 
 int event_initialized(const event* ev) {
-  return IsThere(ev, __func__) && (FlagsOf(ev) & EVLIST_INIT) != 0;
+  return !IsNull(ev, __func__) && (FlagsOf(ev) & EVLIST_INIT) != 0;
 }
 
 evutil_socket_t event_get_fd(const event* ev) {

@@ -10,6 +10,7 @@
 //   event.cc      making an event and asking about it
 //   base.cc       making and freeing a base; config.cc what one may ask of it
 //   inspect.cc    what is in a base: events one by one, lists, counts
+//   debug_mode.cc which addresses are events, when a program asks for debug mode
 //   wake.cc       ending the loop's wait from another thread
 //
 // Threads: everything in here is guarded by `lock`. The loop lets it go around
@@ -98,6 +99,7 @@ struct event_base {
   int callback_waiters = 0;
   uint32_t callbacks_run = 0;  // tells one callback from the next
   int wake_fd = -1;            // eventfd, or -1; see wake.h
+  const void* debug_loop_thread = nullptr;  // see DebugNoteLoop()
   event wake_event = {};
 
   // --- Limits; see event_config_set_max_dispatch_interval().

@@ -6,6 +6,7 @@
 // the finalizer is where the program frees what the callback uses.
 #include <event2/event.h>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -16,7 +17,10 @@ namespace {
 
 // The event has no base to run the finalizer, or is null.
 bool CanBeFinalized(const event* ev, const char* function) {
-  if (ev != nullptr && ev->ev_base != nullptr) return true;
+  if (ev != nullptr && ev->ev_base != nullptr) {
+    DebugRequireSetUp(ev, function);
+    return true;
+  }
   LogWarn("%s: no event, or one without a base", function);
   return false;
 }
@@ -45,6 +49,7 @@ void NoFinalizer(event*, void*) {}
 void FinishFinalizing(event* ev) {
   event_callback& callback = ev->ev_evcallback;
   bool frees = callback.evcb_closure == kClosureFinalizeAndFree;
+  DebugForget(ev);
   callback.evcb_cb_union.evcb_evfinalize(ev, callback.evcb_arg);
   if (frees) Free(ev);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "absl/base/optimization.h"
+#include "event/debug_mode.h"
 #include "util/intrusive_list.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -37,6 +38,11 @@ int InterestMap::Add(event* ev) {
       entry.closers == UINT16_MAX) {
     LogWarn("fd %d: more than 65,535 events of one kind", fd);
     errno = ENOSPC;
+    return -1;
+  }
+  if (DebugModeIsOn() && MixesTriggers(entry, ev)) {
+    LogWarn("fd %d: edge-triggered and level-triggered events do not mix", fd);
+    errno = EINVAL;
     return -1;
   }
   EventsOnFd::Push(&entry.events, ev);
@@ -157,6 +163,11 @@ bool InterestMap::WantsEdge(const Entry& entry) {
     if (!(ev->ev_events & EV_ET)) return false;
   }
   return true;
+}
+
+bool InterestMap::MixesTriggers(const Entry& entry, const event* ev) {
+  return entry.events != nullptr &&
+         ((entry.events->ev_events ^ ev->ev_events) & EV_ET) != 0;
 }
 
 void InterestMap::Count(Entry& entry, const event* ev, int by) {

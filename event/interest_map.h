@@ -94,6 +94,7 @@ class InterestMap {
   size_t RoomBytes() const;
   static short Wanted(const Entry& entry);
   static bool WantsEdge(const Entry& entry);
+  static bool MixesTriggers(const Entry& entry, const event* ev);
   static void Count(Entry& entry, const event* ev, int by);
   int Tell(evutil_socket_t fd);
   void PutOff(evutil_socket_t fd);

@@ -10,8 +10,10 @@
 // The base's lock is held here, but around the wait and every callback.
 #include <errno.h>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "event/fork.h"
+#include "event/live_bases.h"
 #include "event/wake.h"
 #include "util/log.h"
 
@@ -246,6 +248,11 @@ int event_base_loop(event_base* base, int flags) {
     evoke::LogWarn("%s: no base", __func__);
     return -1;
   }
+  if (ABSL_PREDICT_FALSE(!evoke::IsLiveBase(base))) {
+    evoke::LogWarn("%s: %p is no base, or was freed", __func__,
+                   static_cast<void*>(base));
+    return -1;
+  }
   evoke::MutexLock lock(base->lock);
   if (base->running) {
     evoke::LogWarn("%s: the loop of this base runs already", __func__);
@@ -255,6 +262,7 @@ int event_base_loop(event_base* base, int flags) {
   evoke::t_running_base = base;
   base->running = true;
   base->loop_thread = evoke::CurrentThread();
+  evoke::DebugNoteLoop(base, /*runs=*/true);
   base->exit_requested = base->break_requested = false;
   base->signals.TakeOver();
 
@@ -267,6 +275,7 @@ int event_base_loop(event_base* base, int flags) {
   base->cache_time = false;
   base->cached_time_us = 0;
   base->running = false;
+  evoke::DebugNoteLoop(base, /*runs=*/false);
   evoke::t_running_base = outer;
   return result;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/event.h>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "util/intrusive_list.h"
 #include "util/log.h"
@@ -27,6 +28,11 @@ namespace {
 auto& LinkOf(OnceEvent* once) { return once->link; }
 using OnceEvents = Stack<OnceEvent, LinkOf>;
 
+void FreeOnce(OnceEvent* once) {
+  DebugForget(&once->ev);
+  Free(once);
+}
+
 void RunOnce(evutil_socket_t fd, short what, void* arg) {
   auto* once = static_cast<OnceEvent*>(arg);
   once->callback(fd, what, once->arg);
@@ -34,7 +40,7 @@ void RunOnce(evutil_socket_t fd, short what, void* arg) {
     MutexLock lock(once->ev.ev_base->lock);
     OnceEvents::Remove(once);
   }
-  Free(once);
+  FreeOnce(once);
 }
 
 }  // namespace
@@ -42,7 +48,7 @@ void RunOnce(evutil_socket_t fd, short what, void* arg) {
 void FreeOnceEvents(event_base* base) {
   while (OnceEvent* once = base->once_events) {
     OnceEvents::Remove(once);
-    Free(once);
+    FreeOnce(once);
   }
 }
 
@@ -78,7 +84,7 @@ extern "C" int event_base_once(event_base* base, evutil_socket_t fd,
     evoke::ActivateEvent(&once->ev, EV_TIMEOUT, 1);
   } else if (evoke::AddEvent(&once->ev, timeout, evoke::TimeoutIs::kRelative) <
              0) {
-    evoke::Free(once);
+    evoke::FreeOnce(once);
     return -1;
   }
   evoke::OnceEvents::Push(&base->once_events, once);

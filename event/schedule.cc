@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "event/fork.h"
 #include "event/live_bases.h"
@@ -163,6 +164,7 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
     return -1;
   }
   if (timeout != nullptr) StartTimer(ev, *timeout, kind);
+  DebugNoteAdded(ev);
   if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
   if (base->interests.has_put_off()) return Wake(base);
   return timeout != nullptr ? WakeForTimer(base) : 0;
@@ -170,6 +172,7 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
 
 int DeleteEvent(event* ev) {
   event_base* base = ev->ev_base;
+  DebugNoteDeleted(ev);
   LeaveQueues(ev);
   if (!(FlagsOf(ev) & EVLIST_INSERTED)) {
     if (ABSL_PREDICT_FALSE(base->waiting)) WakeAfterDelete(base);
@@ -188,6 +191,7 @@ void DeleteFiredEvent(event* ev) {
     DeleteEvent(ev);
     return;
   }
+  DebugNoteDeleted(ev);
   LeaveQueues(ev);
   EnsureOwner(ev->ev_base);
   Leave(ev, EVLIST_INSERTED);
@@ -268,6 +272,7 @@ void ActivateReady(event_base* base, evutil_socket_t fd, short ready) {
 
 int DeleteAndWait(event* ev, Wait wait) {
   event_base* base = ev->ev_base;
+  DebugNoteDeleted(ev);
   constexpr short kSomewhere = EVLIST_INSERTED | EVLIST_TIMEOUT | kAnyActive;
   // An event that is nowhere may outlive its base, which must not be touched
   // then. Without threads the base whose loop runs here is known to live.
@@ -314,6 +319,8 @@ bool IsUsable(const event* ev, const char* function) {
     LogWarn("%s: the event has no base", function);
     return false;
   }
+  evoke::DebugRequireSetUp(ev, function);
+  evoke::DebugCheckThread(ev->ev_base, function);
   return true;
 }
 

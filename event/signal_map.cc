@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "event/fork.h"
 #include "util/intrusive_list.h"
@@ -193,6 +194,7 @@ void SignalMap::Close() {
     if (fd >= 0) close(fd);
     fd = -1;
   }
+  DebugForget(&pipe_event_);
 }
 
 int SignalMap::OpenPipe() {

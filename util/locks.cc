@@ -18,6 +18,14 @@ namespace {
 
 constinit Mutex g_global_locks[static_cast<int>(Global::kCount)];
 
+bool g_setup_is_forbidden = false;
+
+void RequireEarlySetup(const char* function) {
+  if (!g_setup_is_forbidden) return;
+  LogFatal(1, "%s: threading is to be set up before any base is made",
+           function);
+}
+
 bool AreSame(const evthread_lock_callbacks& a,
              const evthread_lock_callbacks& b) {
   return a.lock_api_version == b.lock_api_version &&
@@ -35,6 +43,8 @@ bool AreSame(const evthread_condition_callbacks& a,
 }
 
 }  // namespace
+
+void ForbidThreadSetup() { g_setup_is_forbidden = true; }
 
 bool Mutex::Init(LockKind kind) {
   if (ABSL_PREDICT_TRUE(!LocksAreOn())) return true;
@@ -137,6 +147,7 @@ void FreeGlobalLocks() {
 extern "C" {
 
 int evthread_set_lock_callbacks(const evthread_lock_callbacks* callbacks) {
+  evoke::RequireEarlySetup(__func__);
   evthread_lock_callbacks* target = evoke::CallbacksOfProgram();
   if (callbacks == nullptr) {
     if (target->alloc != nullptr) {
@@ -165,6 +176,7 @@ int evthread_set_lock_callbacks(const evthread_lock_callbacks* callbacks) {
 
 int evthread_set_condition_callbacks(
     const evthread_condition_callbacks* callbacks) {
+  evoke::RequireEarlySetup(__func__);
   evthread_condition_callbacks* target = &evoke::g_condition_callbacks;
   if (callbacks == nullptr) {
     if (target->alloc_condition != nullptr) {

@@ -27,6 +27,10 @@ extern evthread_lock_callbacks g_lock_callbacks;
 extern evthread_condition_callbacks g_condition_callbacks;
 extern unsigned long (*g_thread_id)(void);
 
+// From now on setting lock or condition callbacks is fatal: in debug mode, once
+// an object was made without a lock.
+void ForbidThreadSetup();
+
 inline bool LocksAreOn() { return g_lock_callbacks.alloc != nullptr; }
 
 // The number of the calling thread; 0 for all where nobody can tell.
