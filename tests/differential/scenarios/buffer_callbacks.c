@@ -234,6 +234,30 @@ SCENARIO(buffer_callback_deferred_again,
   event_base_free(base);
 }
 
+SCENARIO_ORACLE_CRASHES(buffer_callback_deferred_bufferevent_freed,
+                        "libevent looks at the bufferevent when it is gone");
+
+SCENARIO(
+    buffer_callback_deferred_bufferevent_freed,
+    "behaviour 47: deferred callbacks of a bufferevent's input are dropped "
+    "when it is freed") {
+  struct event_base *base = new_base();
+  struct bufferevent *bev;
+  struct evbuffer *input;
+  evutil_socket_t ends[2];
+  socket_pair(ends);
+  bev = bufferevent_socket_new(base, ends[0], BEV_OPT_CLOSE_ON_FREE);
+  input = bufferevent_get_input(bev);
+  evbuffer_add_cb(input, count_cb, "input");
+  evbuffer_defer_callbacks(input, base);
+  evbuffer_unfreeze(input, 0);
+  rec("add -> %d", evbuffer_add(input, "bytes", 5));
+  bufferevent_free(bev);
+  rec("loop -> %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  close(ends[1]);
+  event_base_free(base);
+}
+
 SCENARIO(buffer_callback_deferred_chain,
          "behaviour 36: a deferred callback that changes its buffer runs "
          "again in the same loop") {
