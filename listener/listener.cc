@@ -11,15 +11,28 @@
 // accepted nor refused, and the socket stays readable: looking again at once
 // would spin. So the listener says it once, and looks again after a while,
 // until accepting works.
+//
+// Threads: with LEV_OPT_THREADSAFE each function takes the listener's lock. The
+// program's callbacks run without it, with a reference held, and nothing here
+// waits for a callback that runs in another thread. The event of a listener may
+// start after another thread has stopped or freed it: it looks again under the
+// lock, and the memory goes when the loop is past it (FinalizeLater()).
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/listener.h>
 #include <event2/util.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <new>
+
+#include "absl/base/thread_annotations.h"
+#include "event/deferred.h"
+#include "event/live_bases.h"
+#include "util/locks.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/socket.h"
@@ -28,16 +41,22 @@ struct evconnlistener {
   event readable;
   event retry;  // ends a pause
 
-  evconnlistener_cb callback;
-  evconnlistener_errorcb error_callback;
-  void* arg;
+  // There with LEV_OPT_THREADSAFE, where locking is on.
+  evoke::Mutex lock;
+
+  evconnlistener_cb callback ABSL_GUARDED_BY(lock);
+  evconnlistener_errorcb error_callback ABSL_GUARDED_BY(lock);
+  void* arg ABSL_GUARDED_BY(lock);
 
   unsigned flags;  // LEV_OPT_...
   int accept_flags;
-  uint32_t refs;
-  bool enabled;
-  bool is_short_of_fds;  // and has said so
-  bool paused;           // `retry` is pending
+  // One is the program's, until it frees the listener.
+  uint32_t refs ABSL_GUARDED_BY(lock);
+  bool enabled ABSL_GUARDED_BY(lock);
+  bool is_short_of_fds ABSL_GUARDED_BY(lock);  // and has said so
+  bool paused ABSL_GUARDED_BY(lock);           // `retry` is pending
+
+  event_callback finalizer;
 };
 
 namespace evoke {
@@ -46,47 +65,52 @@ namespace {
 constexpr int kDefaultBacklog = 128;
 constexpr timeval kPause = {0, 100 * 1000};
 
-void EndPause(evconnlistener* listener) {
+void EndPause(evconnlistener* listener)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener->lock) {
   if (!listener->paused) return;
   listener->paused = false;
-  event_del(&listener->retry);
+  event_del_noblock(&listener->retry);
 }
 
-void Decref(evconnlistener* listener) {
-  if (--listener->refs > 0) return;
-  event_del(&listener->readable);
-  EndPause(listener);
-  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) {
-    CloseKeepingErrno(event_get_fd(&listener->readable));
-  }
-  Free(listener);
-}
-
-// Keeps a listener while its callbacks run, which may free it.
-class Guard {
- public:
-  explicit Guard(evconnlistener* listener) : listener_(listener) {
-    ++listener->refs;
-  }
-  ~Guard() { Decref(listener_); }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
-
-  // The program has freed the listener meanwhile.
-  bool is_last() const { return listener_->refs == 1; }
-
- private:
-  evconnlistener* listener_;
-};
-
-int Start(evconnlistener* listener) {
+int Start(evconnlistener* listener)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener->lock) {
   EndPause(listener);
   return event_add(&listener->readable, nullptr);
 }
 
-int Stop(evconnlistener* listener) {
+int Stop(evconnlistener* listener)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener->lock) {
   EndPause(listener);
-  return event_del(&listener->readable);
+  return event_del_noblock(&listener->readable);
+}
+
+void Destroy(event_callback*, void* arg) {
+  auto* listener = static_cast<evconnlistener*>(arg);
+  listener->lock.Destroy();
+  Free(listener);
+}
+
+// Gives up a reference and the lock. With the last one the socket is closed at
+// once, while the memory may have to wait for the loop.
+void DecrefAndUnlock(evconnlistener* listener)
+    ABSL_UNLOCK_FUNCTION(listener->lock) {
+  if (--listener->refs > 0) {
+    listener->lock.Unlock();
+    return;
+  }
+  Stop(listener);
+  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) {
+    CloseKeepingErrno(event_get_fd(&listener->readable));
+  }
+  event_base* base = event_get_base(&listener->readable);
+  auto priority = static_cast<uint8_t>(event_get_priority(&listener->readable));
+  listener->lock.Unlock();
+  // Another thread's loop may be about to call OnReadable().
+  if (LocksAreOn() && IsLiveBase(base)) {
+    FinalizeLater(base, &listener->finalizer, priority, Destroy, listener);
+  } else {
+    Destroy(nullptr, listener);
+  }
 }
 
 bool IsShortage(int error) {
@@ -95,23 +119,30 @@ bool IsShortage(int error) {
 }
 
 // Accepting failed for a reason that the program should know.
-void Report(evconnlistener* listener, int error) {
-  errno = error;
-  if (listener->error_callback != nullptr) {
-    listener->error_callback(listener, listener->arg);
-  } else {
+void Report(evconnlistener* listener, int error)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener->lock) {
+  if (listener->error_callback == nullptr) {
+    errno = error;
     LogWarnErrno("accept");
+    return;
   }
+  evconnlistener_errorcb callback = listener->error_callback;
+  void* arg = listener->arg;
+  listener->lock.Unlock();
+  errno = error;
+  callback(listener, arg);
+  listener->lock.Lock();
 }
 
-void AcceptFailed(evconnlistener* listener, int error) {
+void AcceptFailed(evconnlistener* listener, int error)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener->lock) {
   if (IsAcceptRetriable(error)) return;
   if (!IsShortage(error)) {
     Report(listener, error);
     return;
   }
   // Before the report, which may end the pause by enabling anew.
-  event_del(&listener->readable);
+  event_del_noblock(&listener->readable);
   listener->paused = event_add(&listener->retry, &kPause) == 0;
   if (!listener->paused) event_add(&listener->readable, nullptr);
   if (listener->is_short_of_fds) return;
@@ -120,7 +151,8 @@ void AcceptFailed(evconnlistener* listener, int error) {
 }
 
 // Accepts one connection and hands it over. False: the burst is over.
-bool AcceptOne(evconnlistener* listener, const Guard& guard) {
+bool AcceptOne(evconnlistener* listener)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener->lock) {
   sockaddr_storage storage;
   auto* address = reinterpret_cast<sockaddr*>(&storage);
   socklen_t address_bytes = sizeof(storage);
@@ -140,20 +172,41 @@ bool AcceptOne(evconnlistener* listener, const Guard& guard) {
     CloseKeepingErrno(fd);
     return false;
   }
-  listener->callback(listener, fd, address, static_cast<int>(address_bytes),
-                     listener->arg);
-  return !guard.is_last() && listener->enabled;
+  evconnlistener_cb callback = listener->callback;
+  void* arg = listener->arg;
+  listener->lock.Unlock();
+  callback(listener, fd, address, static_cast<int>(address_bytes), arg);
+  listener->lock.Lock();
+  // Not if it was freed meanwhile: the last reference is OnReadable()'s.
+  return listener->refs > 1 && listener->enabled;
 }
 
 void OnReadable(evutil_socket_t, short, void* arg) {
   auto* listener = static_cast<evconnlistener*>(arg);
-  Guard guard(listener);
-  while (AcceptOne(listener, guard)) {
+  listener->lock.Lock();
+  // Stopped or freed by another thread, before this one had the lock.
+  if (listener->refs == 0 || !listener->enabled) {
+    listener->lock.Unlock();
+    return;
   }
+  // The callbacks may free the listener.
+  ++listener->refs;
+  while (AcceptOne(listener)) {
+  }
+  DecrefAndUnlock(listener);
 }
 
 void OnPauseOver(evutil_socket_t, short, void* arg) {
-  Start(static_cast<evconnlistener*>(arg));
+  auto* listener = static_cast<evconnlistener*>(arg);
+  MutexLock lock(listener->lock);
+  // False when another thread has ended it meanwhile.
+  if (listener->paused) Start(listener);
+}
+
+// Makes an IPv6 socket take IPv4 connections, too. 0, or -1 with errno.
+int TakeBothFamilies(int fd) {
+  const int off = 0;
+  return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 }
 
 // Sets on a new socket what has to be set before bind(). 0, or -1 with errno.
@@ -172,8 +225,15 @@ int SetOptions(int fd, unsigned flags) {
       evutil_make_tcp_listen_socket_deferred(fd) < 0) {
     return -1;
   }
+  if ((flags & LEV_OPT_BIND_IPV6ONLY) && (flags & LEV_OPT_BIND_IPV4_AND_IPV6)) {
+    errno = EINVAL;
+    return -1;
+  }
   if ((flags & LEV_OPT_BIND_IPV6ONLY) &&
       evutil_make_listen_socket_ipv6only(fd) < 0) {
+    return -1;
+  }
+  if ((flags & LEV_OPT_BIND_IPV4_AND_IPV6) && TakeBothFamilies(fd) < 0) {
     return -1;
   }
   return 0;
@@ -194,15 +254,21 @@ extern "C" {
 
 evconnlistener* evconnlistener_new(event_base* base, evconnlistener_cb callback,
                                    void* arg, unsigned flags, int backlog,
-                                   evutil_socket_t fd) {
+                                   evutil_socket_t fd)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS /* nobody else knows it yet */ {
   // Zero: it listens already.
   if (backlog != 0 &&
       listen(fd, backlog > 0 ? backlog : evoke::kDefaultBacklog) < 0) {
     return nullptr;
   }
-  auto* listener = static_cast<evconnlistener*>(
-      evoke::AllocateZeroed(1, sizeof(evconnlistener)));
-  if (listener == nullptr) return nullptr;
+  void* memory = evoke::Allocate(sizeof(evconnlistener));
+  if (memory == nullptr) return nullptr;
+  auto* listener = new (memory) evconnlistener();
+  if ((flags & LEV_OPT_THREADSAFE) &&
+      !listener->lock.Init(evoke::LockKind::kRecursive)) {
+    evoke::Free(listener);
+    return nullptr;
+  }
   listener->callback = callback;
   listener->arg = arg;
   listener->flags = flags;
@@ -219,7 +285,7 @@ evconnlistener* evconnlistener_new(event_base* base, evconnlistener_cb callback,
   errno = 0;
   if (!(flags & LEV_OPT_DISABLED) && evconnlistener_enable(listener) < 0 &&
       errno == ENOMEM) {
-    evoke::Free(listener);
+    evoke::Destroy(nullptr, listener);
     errno = ENOMEM;
     return nullptr;
   }
@@ -249,14 +315,16 @@ evconnlistener* evconnlistener_new_bind(event_base* base,
 
 void evconnlistener_free(evconnlistener* listener) {
   if (IsMissing(listener, __func__)) return;
+  listener->lock.Lock();
   listener->callback = nullptr;
   listener->error_callback = nullptr;
   listener->enabled = false;
-  evoke::Decref(listener);
+  evoke::DecrefAndUnlock(listener);
 }
 
 int evconnlistener_enable(evconnlistener* listener) {
   if (IsMissing(listener, __func__)) return -1;
+  evoke::MutexLock lock(listener->lock);
   listener->enabled = true;
   // Begins when there is somebody to hand connections to.
   return listener->callback != nullptr ? evoke::Start(listener) : 0;
@@ -264,10 +332,12 @@ int evconnlistener_enable(evconnlistener* listener) {
 
 int evconnlistener_disable(evconnlistener* listener) {
   if (IsMissing(listener, __func__)) return -1;
+  evoke::MutexLock lock(listener->lock);
   listener->enabled = false;
   return evoke::Stop(listener);
 }
 
+// Base and socket never change, which makes these two safe from any thread.
 event_base* evconnlistener_get_base(evconnlistener* listener) {
   if (IsMissing(listener, __func__)) return nullptr;
   return event_get_base(&listener->readable);
@@ -281,15 +351,17 @@ evutil_socket_t evconnlistener_get_fd(evconnlistener* listener) {
 void evconnlistener_set_cb(evconnlistener* listener, evconnlistener_cb callback,
                            void* arg) {
   if (IsMissing(listener, __func__)) return;
+  evoke::MutexLock lock(listener->lock);
   bool starts = listener->enabled && listener->callback == nullptr;
   listener->callback = callback;
   listener->arg = arg;
-  if (starts) evconnlistener_enable(listener);
+  if (starts && callback != nullptr) evoke::Start(listener);
 }
 
 void evconnlistener_set_error_cb(evconnlistener* listener,
                                  evconnlistener_errorcb error_callback) {
   if (IsMissing(listener, __func__)) return;
+  evoke::MutexLock lock(listener->lock);
   listener->error_callback = error_callback;
 }
 

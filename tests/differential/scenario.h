@@ -121,6 +121,11 @@ int get(evutil_socket_t fd, char *buf, size_t size);
 
 void close_pair(evutil_socket_t fds[2]);
 
+// The next `count` calls that accept a connection fail with `err`, without
+// taking one. failed_accepts() tells how many of them have.
+void fail_next_accepts(int count, int err);
+int failed_accepts(void);
+
 // Waits (really, at most 2 s) until `fd` is readable: for bytes that cross the
 // loopback interface.
 void await_readable(evutil_socket_t fd);

@@ -71,6 +71,28 @@ void close_pair(evutil_socket_t fds[2]) {
   close(fds[1]);
 }
 
+static int g_failing_accepts, g_failed_accepts, g_accept_error;
+
+void fail_next_accepts(int count, int err) {
+  g_failing_accepts = count;
+  g_failed_accepts = 0;
+  g_accept_error = err;
+}
+
+int failed_accepts(void) { return g_failed_accepts; }
+
+// In place of libc's, for both libraries.
+int accept4(int fd, struct sockaddr *restrict address,
+            socklen_t *restrict length, int flags) {
+  if (g_failing_accepts > 0) {
+    --g_failing_accepts;
+    ++g_failed_accepts;
+    errno = g_accept_error;
+    return -1;
+  }
+  return (int)syscall(SYS_accept4, fd, address, length, flags);
+}
+
 // By the system call itself: virtual_time.c takes the libc functions.
 void await_readable(evutil_socket_t fd) {
   fd_set readable;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <functional>
 #include <string>
@@ -213,6 +214,137 @@ TEST_P(ListenerTest, DisabledInTheErrorCallbackItDoesNotTryAgain) {
   NoDescriptors none;
   EXPECT_EQ(event_base_dispatch(loop), 1);
 }
+
+// Whatever a child does first to a listener of its parent's: that one goes on.
+TEST_P(ListenerTest, AChildThatEndsItDoesNotDisturbTheParent) {
+  TestListener listener(base(), LEV_OPT_CLOSE_ON_FREE);
+  event_base* loop = base();
+  void (*const calls[])(TestListener*, event_base*) = {
+      [](TestListener* it, event_base*) { it->Free(); },
+      [](TestListener* it, event_base*) { evconnlistener_disable(it->get()); },
+      [](TestListener* it, event_base*) {
+        evconnlistener_disable(it->get());
+        evconnlistener_enable(it->get());
+        it->Free();
+      },
+      [](TestListener* it, event_base* base) {
+        it->Free();
+        event_base_free(base);
+      },
+      [](TestListener*, event_base* base) { event_base_free(base); },
+  };
+  size_t accepted = 0;
+  for (auto call : calls) {
+    pid_t child = fork();
+    if (child == 0) {
+      call(&listener, loop);
+      _exit(0);
+    }
+    int status;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    listener.Dial();
+    ASSERT_EQ(event_base_loop(loop, EVLOOP_ONCE), 0);
+    EXPECT_EQ(listener.accepted.size(), ++accepted);
+  }
+}
+
+// The child has a listener of its own in what it inherited.
+TEST_P(ListenerTest, AChildAcceptsWithoutReinit) {
+  TestListener listener(base(), LEV_OPT_CLOSE_ON_FREE);
+  listener.Dial();
+  event_base* loop = base();
+  pid_t child = fork();
+  if (child == 0) {
+    event_base_loop(loop, EVLOOP_ONCE);
+    _exit(listener.accepted.size() == 1 ? 0 : 1);
+  }
+  int status;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(event_base_loop(loop, EVLOOP_NONBLOCK), 0);
+  EXPECT_EQ(listener.accepted.size(), 0u);
+  listener.Dial();
+  EXPECT_EQ(event_base_loop(loop, EVLOOP_ONCE), 0);
+  EXPECT_EQ(listener.accepted.size(), 1u);
+}
+
+// --- LEV_OPT_BIND_IPV4_AND_IPV6 ----------------------------------------------
+
+sockaddr_in6 AnyIpv6() {
+  sockaddr_in6 address = {};
+  address.sin6_family = AF_INET6;
+  return address;
+}
+
+class BothFamiliesTest : public ListenerTest {
+ protected:
+  // A listener on any address of IPv6; -1 for the fd where there is none.
+  evconnlistener* Listen(unsigned flags) {
+    sockaddr_in6 address = AnyIpv6();
+    return evconnlistener_new_bind(
+        base(),
+        [](evconnlistener*, evutil_socket_t fd, sockaddr* peer, int,
+           void* arg) {
+          EXPECT_EQ(peer->sa_family, AF_INET6);
+          auto* from = reinterpret_cast<sockaddr_in6*>(peer);
+          *static_cast<bool*>(arg) = IN6_IS_ADDR_V4MAPPED(&from->sin6_addr);
+          close(fd);
+        },
+        &is_mapped_, flags | LEV_OPT_CLOSE_ON_FREE, -1,
+        reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  }
+
+  static int IsV6Only(evconnlistener* listener) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    EXPECT_EQ(getsockopt(evconnlistener_get_fd(listener), IPPROTO_IPV6,
+                         IPV6_V6ONLY, &value, &size),
+              0);
+    return value;
+  }
+
+  bool is_mapped_ = false;
+};
+
+TEST_P(BothFamiliesTest, AnIpv6ListenerTakesIpv4Connections) {
+  evconnlistener* listener = Listen(LEV_OPT_BIND_IPV4_AND_IPV6);
+  if (listener == nullptr && errno == EAFNOSUPPORT) {
+    GTEST_SKIP() << "no IPv6 here";
+  }
+  ASSERT_NE(listener, nullptr);
+  EXPECT_EQ(IsV6Only(listener), 0);
+  sockaddr_in6 bound;
+  socklen_t size = sizeof(bound);
+  ASSERT_EQ(getsockname(evconnlistener_get_fd(listener),
+                        reinterpret_cast<sockaddr*>(&bound), &size),
+            0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = bound.sin6_port;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  EXPECT_EQ(Loop(EVLOOP_ONCE), 0);
+  EXPECT_TRUE(is_mapped_);
+  close(fd);
+  evconnlistener_free(listener);
+}
+
+TEST_P(BothFamiliesTest, NotTogetherWithIpv6Only) {
+  errno = 0;
+  EXPECT_EQ(Listen(LEV_OPT_BIND_IPV4_AND_IPV6 | LEV_OPT_BIND_IPV6ONLY),
+            nullptr);
+  EXPECT_TRUE(errno == EINVAL || errno == EAFNOSUPPORT) << errno;
+}
+
+TEST_P(BothFamiliesTest, NotForAnIpv4Address) {
+  TestListener listener(base(), LEV_OPT_BIND_IPV4_AND_IPV6);
+  EXPECT_EQ(listener.get(), nullptr);
+}
+
+EVOKE_ON_EVERY_BACKEND(BothFamiliesTest);
 
 TEST_P(ListenerTest, UnixDomainAddresses) {
   // Bazel's own directory is too long for a path of a socket.

@@ -262,6 +262,58 @@ SCENARIO(listener_bad_descriptors,
   event_base_free(base);
 }
 
+static void report_error(struct evconnlistener *listener, void *arg) {
+  int error = EVUTIL_SOCKET_ERROR();
+  (void)listener;
+  ((struct hosts *)arg)->errors++;
+  rec("  error %s", errno_name(error));
+}
+
+// Accepting fails twice with `error` while a client waits, and works then.
+static void fail_accepts_with(int error, int with_callback) {
+  struct event_base *base = new_base();
+  struct hosts hosts = {0, 0, 0, 1};
+  struct sockaddr_in addr;
+  struct evconnlistener *listener = listen_loopback(
+      base, on_accept, &hosts, LEV_OPT_CLOSE_ON_FREE, -1, &addr);
+  int client;
+  if (with_callback) evconnlistener_set_error_cb(listener, report_error);
+  client = tcp_client(&addr);
+  rec("%s", errno_name(error));
+  fail_next_accepts(2, error);
+  await_accepts(base, &hosts, 1);
+  rec("%d failed, %d accepted, %d errors", failed_accepts(), hosts.accepted,
+      hosts.errors);
+  evconnlistener_free(listener);
+  close(client);
+  event_base_free(base);
+}
+
+SCENARIO(listener_silent_errors,
+         "behaviour 58: ECONNABORTED, EINTR and EAGAIN in accept are not "
+         "reported") {
+  static const int errors[] = {ECONNABORTED, EINTR, EAGAIN};
+  int i;
+  rec_log(1);
+  for (i = 0; i < 3; i++) {
+    fail_accepts_with(errors[i], 1);
+    fail_accepts_with(errors[i], 0);
+  }
+}
+
+SCENARIO(listener_told_errors,
+         "behaviour 58: each other error of accept is told, each time, and the "
+         "listener goes on") {
+  static const int errors[] = {EPERM,  EPROTO,     ENETDOWN,
+                               EINVAL, ENOTSOCK,   EHOSTUNREACH,
+                               EFAULT, EOPNOTSUPP, ENONET};
+  size_t i;
+  rec_log(1);
+  for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
+    fail_accepts_with(errors[i], 1);
+  fail_accepts_with(EPROTO, 0);
+}
+
 static void count_errors(struct evconnlistener *listener, void *arg) {
   int error = EVUTIL_SOCKET_ERROR();
   (void)listener;
