@@ -201,6 +201,34 @@ TEST_F(RateLimitThreadsTest, EveryTokenIsUsedOnceAndNobodySleepsOn) {
   EXPECT_LE(g_read_bytes, static_cast<int64_t>(total_read));
 }
 
+// Whoever gives tokens does not wait for a member that is busy; that hears of
+// them all the same.
+TEST_F(RateLimitThreadsTest, AMemberThatIsBusyMissesNothing) {
+  ASSERT_TRUE(UseUpAll());
+  bufferevent* busy = members_[0]->bev();
+  bufferevent_lock(busy);
+  std::thread giver([this] {
+    // More than the others can use before anybody looks.
+    constexpr int64_t kMuch = int64_t{1} << 40;
+    bufferevent_rate_limit_group_decrement_read(group_, -kMuch);
+    bufferevent_rate_limit_group_decrement_write(group_, -kMuch);
+  });
+  giver.join();
+  bufferevent_unlock(busy);
+  EXPECT_TRUE(IsMoving(members_[0].get()));
+  // And when they are taken away.
+  bufferevent_lock(busy);
+  std::thread taker([this] {
+    constexpr int64_t kMore = int64_t{1} << 41;
+    bufferevent_rate_limit_group_decrement_read(group_, kMore);
+    bufferevent_rate_limit_group_decrement_write(group_, kMore);
+  });
+  taker.join();
+  EXPECT_EQ(bufferevent_get_max_to_read(busy), 0);
+  EXPECT_EQ(bufferevent_get_max_to_write(busy), 0);
+  bufferevent_unlock(busy);
+}
+
 // Timers of one millisecond refill in both loops, while limits come, change and
 // go. In the end nothing is paused any more.
 TEST_F(RateLimitThreadsTest, LimitsComeAndGoWhileTheirTimersRun) {
