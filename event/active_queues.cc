@@ -21,7 +21,7 @@ bool ActiveQueues::SetPriorities(int count) {
   return true;
 }
 
-void ActiveQueues::CountIn(const event_callback* callback) {
+inline void ActiveQueues::CountIn(const event_callback* callback) {
   ++counts_->active;
   counts_->active_internal += (callback->evcb_flags & EVLIST_INTERNAL) != 0;
   counts_->NoteActive();
@@ -32,10 +32,6 @@ void ActiveQueues::Push(event_callback* callback) {
     // The program made the priorities fewer after it had given them out.
     LogWarn("%s: priority %d in a base of %d; it becomes the last one",
             __func__, callback->evcb_pri, priorities_);
-    callback->evcb_pri = static_cast<ev_uint8_t>(priorities_ - 1);
-  }
-  // The base may have had more priorities when this one's was set.
-  if (ABSL_PREDICT_FALSE(callback->evcb_pri >= priorities_)) {
     callback->evcb_pri = static_cast<ev_uint8_t>(priorities_ - 1);
   }
   callback->evcb_flags |= EVLIST_ACTIVE;

@@ -236,7 +236,11 @@ void ActivateEvent(event* ev, int result, short ncalls) {
     ev->ev_.ev_signal.ev_ncalls = ncalls;
     ev->ev_.ev_signal.ev_pncalls = nullptr;
   }
-  ActivateCallbackLocked(base, &ev->ev_evcallback);
+  if (FlagsOf(ev) & EVLIST_ACTIVE_LATER) {
+    base->active.Remove(&ev->ev_evcallback);
+  }
+  base->active.Push(&ev->ev_evcallback);
+  Wake(base);
 }
 
 int RemoveTimer(event* ev) {
