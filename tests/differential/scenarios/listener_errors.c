@@ -304,9 +304,9 @@ SCENARIO(listener_silent_errors,
 SCENARIO(listener_told_errors,
          "behaviour 58: each other error of accept is told, each time, and the "
          "listener goes on") {
-  static const int errors[] = {EPERM,  EPROTO,     ENETDOWN,
-                               EINVAL, ENOTSOCK,   EHOSTUNREACH,
-                               EFAULT, EOPNOTSUPP, ENONET};
+  // Not EINVAL: libevent then tries accept(), which is not made to fail.
+  static const int errors[] = {EPERM,        EPROTO, ENETDOWN,   ENOTSOCK,
+                               EHOSTUNREACH, EFAULT, EOPNOTSUPP, ENONET};
   size_t i;
   rec_log(1);
   for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
