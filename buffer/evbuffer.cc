@@ -6,6 +6,7 @@
 #include "buffer/callbacks.h"
 #include "buffer/chain_list.h"
 #include "buffer/chain_pool.h"
+#include "event/debug_mode.h"
 #include "util/memory.h"
 
 namespace evoke {
@@ -46,7 +47,11 @@ void BufferSetPool(evbuffer* buffer, ChainPool* pool) {
 
 extern "C" {
 
-evbuffer* evbuffer_new(void) { return evoke::New<evbuffer>(); }
+evbuffer* evbuffer_new(void) {
+  auto* buffer = evoke::New<evbuffer>();
+  if (buffer != nullptr) buffer->guarded = evoke::DebugModeIsOn();
+  return buffer;
+}
 
 void evbuffer_free(evbuffer* buffer) {
   if (!evoke::IsBuffer(buffer, __func__)) return;

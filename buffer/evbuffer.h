@@ -67,11 +67,15 @@ struct evbuffer {
 
   // Null without a lock. Set before other threads know the buffer.
   evoke::SharedLock* lock = nullptr;
-  // A guard has more to do than to count: there is a lock.
+  // A guard has more to do than to count: there is a lock, or debug mode is on.
   bool guarded = false;
+  bool misuse_told = false;  // debug mode warns once of each buffer
   // The guards that have taken the lock; those that were there before it have
   // not. Changed by who holds it.
   uint32_t locked_guards = 0;
+  // In debug mode, without a lock: the thread that is inside, and how deep.
+  const void* user = nullptr;
+  uint32_t user_depth = 0;
   // Of a live buffer; see IsBuffer().
   uint32_t magic = evoke::kBufferMagic;
 

@@ -7,6 +7,7 @@
 #include "buffer/chain_list.h"
 #include "buffer/evbuffer.h"
 #include "util/locks.h"
+#include "util/log.h"
 
 namespace evoke {
 
@@ -17,11 +18,47 @@ const void* HandleOf(const evbuffer* buffer) {
   return buffer->lock == nullptr ? nullptr : buffer->lock->handle();
 }
 
+// Tells threads apart also where the program has set no thread numbers.
+const void* ThisThread() {
+  static __thread char t_identity;
+  return &t_identity;
+}
+
+// Debug mode: two threads that are inside the same buffer at once will sooner
+// or later spoil it. One of them notices the other here.
+void NoteUser(evbuffer* buffer) {
+  const void* me = ThisThread();
+  const void* other = nullptr;
+  if (__atomic_compare_exchange_n(&buffer->user, &other, me, /*weak=*/false,
+                                  __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+      other == me) {
+    ++buffer->user_depth;
+  } else if (!__atomic_exchange_n(&buffer->misuse_told, true,
+                                  __ATOMIC_RELAXED)) {
+    LogWarn(
+        "evbuffer %p: two threads use it at once, and it has no lock "
+        "(evbuffer_enable_locking)",
+        static_cast<void*>(buffer));
+  }
+}
+
+void NoteUserGone(evbuffer* buffer) {
+  if (__atomic_load_n(&buffer->user, __ATOMIC_RELAXED) != ThisThread()) {
+    return;
+  }
+  if (--buffer->user_depth > 0) return;
+  __atomic_store_n(&buffer->user, nullptr, __ATOMIC_RELAXED);
+}
+
 }  // namespace
 
 void BufferGuard::Enter(evbuffer* buffer) {
-  LockIfAny(buffer->lock);
-  ++buffer->locked_guards;
+  if (buffer->lock != nullptr) {
+    buffer->lock->Lock();
+    ++buffer->locked_guards;
+  } else {
+    NoteUser(buffer);
+  }
 }
 
 void BufferGuard::Leave(evbuffer* buffer) {
@@ -29,6 +66,8 @@ void BufferGuard::Leave(evbuffer* buffer) {
   if (buffer->locked_guards > 0) {
     --buffer->locked_guards;
     lock = buffer->lock;
+  } else {
+    NoteUserGone(buffer);
   }
   // The buffer's memory goes while its lock is held, the lock when it is not.
   SharedLock* unused = --buffer->refs == 0 ? BufferTakeApart(buffer) : nullptr;
