@@ -127,8 +127,10 @@ int CallEpollWait(Epoll* self, int64_t timeout_us) {
     timespec timeout = TimeoutTimespec(timeout_us);
     int count = epoll_pwait2(self->epoll_fd, events.items, events.capacity,
                              &timeout, nullptr);
-    if (count >= 0 || errno != ENOSYS) return count;
-    self->precise = false;  // a kernel before 5.11
+    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
+    // A kernel before 5.11, or a filter of system calls (as containers have)
+    // from before it.
+    self->precise = false;
   }
   return epoll_wait(self->epoll_fd, events.items, events.capacity,
                     TimeoutMillis(timeout_us));
