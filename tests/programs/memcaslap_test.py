@@ -15,7 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
-from memcached_test import Memcached  # noqa: E402
+from memcached_server import Memcached  # noqa: E402
 
 RUN_S = 60
 OPERATIONS = 300000

@@ -31,6 +31,7 @@ set -g window-size latest
 set -g exit-empty off
 set -g update-environment ''
 set -sg escape-time 0
+set -g assume-paste-time 0
 setw -g monitor-activity off
 """
 
@@ -370,6 +371,7 @@ class TmuxTest(harness.ProgramTest):
                 seen.append(outer.screen_when(
                     "eye", lambda t: t.count("$") >= 4, "-e"))
                 outer.run("send-keys", "-t", "eye", "C-b", ":")
+                outer.screen_when("eye", lambda t: t.endswith("\n:\n"))
                 outer.run("send-keys", "-t", "eye", "-l",
                           "rename-window 'new name'")
                 seen.append(outer.screen_when(
