@@ -152,7 +152,8 @@ evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
                                                  unsigned flags) {
   using namespace evoke;
   int64_t length_bytes = length;
-  if (length < -1 || offset < 0 || !ResolveLength(fd, offset, &length_bytes)) {
+  if (length < -1 || offset < 0 || !ResolveLength(fd, offset, &length_bytes) ||
+      length_bytes > INT64_MAX - offset) {
     return nullptr;
   }
   evbuffer_file_segment* segment = New<evbuffer_file_segment>();

@@ -159,5 +159,40 @@ TEST(Evbuffer, LengthsThatOverflowAreRefusedBeforeAnythingChanges) {
   EXPECT_EQ(Contents(buffer), "abc");
 }
 
+TEST(Evbuffer, ABufferIsFullAtTheLimit) {
+  OwnedBuffer owned = NewBuffer("ab");
+  OwnedBuffer other = NewBuffer("cde");
+  evbuffer* buffer = owned.get();
+  static int releases;
+  releases = 0;
+  ASSERT_EQ(evbuffer_add_reference(
+                buffer, "x", kMaxBufferBytes - 3,
+                [](const void*, size_t, void*) { ++releases; }, nullptr),
+            0);
+  ASSERT_EQ(evbuffer_prepend(buffer, "!", 1), 0);
+  EXPECT_EQ(evbuffer_get_length(buffer), kMaxBufferBytes);
+  evbuffer_iovec vec[2] = {{const_cast<char*>("x"), 1}, {nullptr, 0}};
+  EXPECT_EQ(evbuffer_add(buffer, "x", 1), -1);
+  EXPECT_EQ(evbuffer_prepend(buffer, "x", 1), -1);
+  EXPECT_EQ(evbuffer_add_printf(buffer, "x"), -1);
+  EXPECT_EQ(evbuffer_add_iovec(buffer, vec, 1), 0u);
+  EXPECT_EQ(evbuffer_expand(buffer, 1), -1);
+  EXPECT_EQ(evbuffer_reserve_space(buffer, 1, vec, 1), -1);
+  EXPECT_EQ(evbuffer_add_buffer(buffer, other.get()), -1);
+  EXPECT_EQ(evbuffer_prepend_buffer(buffer, other.get()), -1);
+  EXPECT_EQ(evbuffer_add_buffer_reference(buffer, other.get()), -1);
+  EXPECT_EQ(evbuffer_remove_buffer(other.get(), buffer, 1), -1);
+  EXPECT_EQ(Contents(other.get()), "cde");
+  evbuffer_ptr ptr;
+  EXPECT_EQ(evbuffer_ptr_set(buffer, &ptr, kMaxBufferBytes, EVBUFFER_PTR_SET),
+            0);
+  EXPECT_EQ(evbuffer_ptr_set(buffer, &ptr, SIZE_MAX, EVBUFFER_PTR_ADD), -1);
+  CheckInvariants(buffer);
+  EXPECT_EQ(releases, 0);
+  EXPECT_EQ(evbuffer_drain(buffer, SIZE_MAX), 0);
+  EXPECT_EQ(releases, 1);
+  EXPECT_EQ(evbuffer_add(buffer, "x", 1), 0);
+}
+
 }  // namespace
 }  // namespace evoke

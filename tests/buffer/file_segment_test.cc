@@ -190,5 +190,33 @@ TEST(AddFile, ReadingDoesNotMoveTheFilesPosition) {
   close(fd);
 }
 
+// What is no regular file has no end, so these go as far as numbers do.
+TEST(FileSegment, RangesBeyondAllOffsetsAreRefused) {
+  int fd = open("/dev/zero", O_RDONLY);
+  ASSERT_GE(fd, 0);
+  constexpr int64_t kMax = INT64_MAX;
+  EXPECT_EQ(evbuffer_file_segment_new(fd, 1, kMax, 0), nullptr);
+  EXPECT_EQ(evbuffer_file_segment_new(fd, kMax, 1, 0), nullptr);
+  EXPECT_EQ(evbuffer_file_segment_new(fd, kMax, kMax, 0), nullptr);
+
+  evbuffer_file_segment* segment =
+      evbuffer_file_segment_new(fd, 1, kMax - 1, 0);
+  ASSERT_NE(segment, nullptr);
+  OwnedBuffer buffer = NewBuffer();
+  evbuffer_set_flags(buffer.get(), EVBUFFER_FLAG_DRAINS_TO_FD);
+  EXPECT_EQ(evbuffer_add_file_segment(buffer.get(), segment, 0, -1), 0);
+  EXPECT_EQ(evbuffer_get_length(buffer.get()), size_t{kMax} - 1);
+  EXPECT_EQ(evbuffer_add_file_segment(buffer.get(), segment, 0, 2), -1);
+  EXPECT_EQ(evbuffer_add(buffer.get(), "xy", 2), -1);
+  EXPECT_EQ(evbuffer_add(buffer.get(), "x", 1), 0);
+  EXPECT_EQ(evbuffer_get_length(buffer.get()), size_t{kMax});
+  // Nothing of it is in memory, and it cannot be.
+  EXPECT_EQ(evbuffer_pullup(buffer.get(), 10), nullptr);
+  EXPECT_EQ(evbuffer_drain(buffer.get(), size_t{kMax} - 1), 0);
+  EXPECT_EQ(Contents(buffer.get()), "x");
+  evbuffer_file_segment_free(segment);
+  close(fd);
+}
+
 }  // namespace
 }  // namespace evoke
