@@ -32,13 +32,17 @@ int ClassOf(size_t capacity_bytes) {
 
 ChainPool* ChainPool::Of(event_base* base) {
   MutexLock lock(base->lock);
-  if (base->pool == nullptr) {
-    base->pool = Create(base->lock.exists());
-    base->free_pool = [](void* pool) {
-      if (pool != nullptr) static_cast<ChainPool*>(pool)->Close();
+  auto* pool = static_cast<ChainPool*>(base->pool);
+  if (pool == nullptr) {
+    pool = Create(base->lock.exists());
+    base->free_pool = [](void* pool_of_base) {
+      if (pool_of_base != nullptr) {
+        static_cast<ChainPool*>(pool_of_base)->Close();
+      }
     };
+    __atomic_store_n(&base->pool, pool, __ATOMIC_RELAXED);
   }
-  return static_cast<ChainPool*>(base->pool);
+  return pool;
 }
 
 ChainPool* ChainPool::Create(bool shared) {
@@ -61,7 +65,9 @@ void ChainPool::Decref() {
 }
 
 bool ChainPool::IsOfRunningLoop() const {
-  return t_running_base != nullptr && t_running_base->pool == this;
+  // Another thread may be making the pool of that loop just now.
+  return t_running_base != nullptr &&
+         __atomic_load_n(&t_running_base->pool, __ATOMIC_RELAXED) == this;
 }
 
 Chain* ChainPool::Take(size_t capacity_bytes) {
