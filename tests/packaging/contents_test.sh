@@ -93,7 +93,9 @@ needed=$(readelf --version-info --wide "$root"/usr/bin/evoke-run "$root"/usr/lib
 [[ $(field Depends) == "libc6 (>= $needed)" ]] || fail "$needed is needed, not $(field Depends)"
 
 # The drop-in and the manual page name the place where the libraries are.
-grep -qx 'Environment=LD_LIBRARY_PATH=/usr/lib/evoke/lib' \
-  "$root/usr/share/doc/evoke/examples/systemd-drop-in.conf" || fail "the drop-in"
+for page in examples/systemd-drop-in.conf drop-in.md; do
+  grep -qx 'Environment=LD_LIBRARY_PATH=/usr/lib/evoke/lib' "$root/usr/share/doc/evoke/$page" ||
+    fail "the drop-in in $page"
+done
 zcat "$root/usr/share/man/man1/evoke-run.1.gz" | grep -q '/usr/lib/evoke/lib' || fail "the manual page"
 exit $failed
