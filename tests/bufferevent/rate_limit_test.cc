@@ -165,6 +165,36 @@ TEST_P(RateLimitTest, AWatcherOfAMembersBufferMayUseTheGroup) {
 
 // --- Groups ------------------------------------------------------------------
 
+// Both write before any callback runs, and the second takes the last token.
+TEST_P(RateLimitTest, WhatAMemberHasWrittenIsToldAlthoughItsGroupPauses) {
+  bufferevent_rate_limit_group* group =
+      bufferevent_rate_limit_group_new(base(), Config(64, kLongTick));
+  SocketPair second_pair;
+  TestBufferevent first(base(), pair_[0]), second(base(), second_pair[0]);
+  Settle();
+  first.record.clear();
+  bufferevent_add_to_rate_limit_group(first.get(), group);
+  bufferevent_add_to_rate_limit_group(second.get(), group);
+  first.Write("all of it");
+  second.Write(std::string(400, 'x'));
+  Settle();
+  EXPECT_EQ(pair_.Read(1), "all of it");
+  EXPECT_EQ(second_pair.Read(1).size(), 64u);
+  EXPECT_TRUE(IsSuspended(first.get(), kWriting, kSuspendGroupRate));
+  EXPECT_EQ(first.record, Record({"write"}));
+  // What is written now waits.
+  first.Write("more");
+  Settle();
+  EXPECT_EQ(pair_.Read(1), "");
+  bufferevent_rate_limit_group_decrement_write(group, -100);
+  Settle();
+  EXPECT_EQ(pair_.Read(1), "more");
+  first.Free();
+  second.Free();
+  bufferevent_rate_limit_group_free(group);
+  Settle();
+}
+
 TEST_P(RateLimitTest, AGroupMayOutliveItsBase) {
   Base gone = NewBase(GetParam());
   bufferevent_rate_limit_group* group =

@@ -165,39 +165,6 @@ SCENARIO(rate_limit_group_writing,
   event_base_free(base);
 }
 
-SCENARIO(rate_limit_group_write_callbacks,
-         "behaviour 52: a member that wrote everything is told, although "
-         "another has emptied the bucket meanwhile") {
-  struct event_base *base;
-  struct ev_token_bucket_cfg *cfg;
-  group *group;
-  struct limited one, two;
-  char block[400] = {0};
-  virtual_time();
-  base = new_base();
-  cfg = ev_token_bucket_cfg_new(300, 300, 300, 300, NULL);
-  group = bufferevent_rate_limit_group_new(base, cfg);
-  limited_open(&one, "one", base);
-  limited_open(&two, NULL, base);
-  run_for_ms(base, 10);
-  bufferevent_add_to_rate_limit_group(one.bev, group);
-  bufferevent_add_to_rate_limit_group(two.bev, group);
-  bufferevent_rate_limit_group_decrement_write(group, 236);
-  bufferevent_write(one.bev, block, 10);
-  bufferevent_write(two.bev, block, 400);
-  rec("written");
-  run_for_ms(base, 300);
-  peer_reads(&one);
-  peer_reads(&two);
-  rec("one sent %ld, two %ld", one.sent_bytes, two.sent_bytes);
-  rec_waits("now", &one, &two);
-  limited_close(&one, base);
-  limited_close(&two, base);
-  bufferevent_rate_limit_group_free(group);
-  ev_token_bucket_cfg_free(cfg);
-  event_base_free(base);
-}
-
 SCENARIO(rate_limit_group_bucket_is_filled_by_its_timer,
          "behaviour 52: asking a group does not fill its bucket, its timer "
          "does") {
