@@ -57,10 +57,11 @@ struct evbuffer *evbuffer_new(void);
  * have run, or a function that uses it in another thread has ended. */
 void evbuffer_free(struct evbuffer *buf);
 
-/* Gives the buffer a lock, before other threads know it: `lock`, a recursive one
- * that stays the caller's and must outlive the buffer, or a new one (NULL).  Its
- * callbacks and cleanups run with the lock held.  -1 when it has one already, or
- * when there is none to be had because threading is off (event2/thread.h). */
+/* Gives the buffer a lock, before other threads know it: `lock`, a recursive
+ * one that stays the caller's and must outlive the buffer, or a new one (NULL).
+ * Its callbacks and cleanups run with the lock held.  -1 when it has one
+ * already, or when there is none to be had because threading is off
+ * (event2/thread.h). */
 int evbuffer_enable_locking(struct evbuffer *buf, void *lock);
 
 /* Takes the lock, for several calls in a row, and gives it back.  Recursive;
@@ -295,14 +296,14 @@ int evbuffer_ptr_set(struct evbuffer *buf, struct evbuffer_ptr *ptr,
 /* ---- Reading from and writing to files ---------------------------------- */
 
 /* Reads up to `howmuch` bytes (-1: what is there) from `fd` to the end, but no
- * more than evbuffer_get_max_read() in one call.  Returns how many; 0 at the end
- * of the file; -1 with errno, EAGAIN for one. */
+ * more than evbuffer_get_max_read() in one call.  Returns how many; 0 at the
+ * end of the file; -1 with errno, EAGAIN for one. */
 int evbuffer_read(struct evbuffer *buf, evutil_socket_t fd, int howmuch);
 
 /* The most bytes that one evbuffer_read() takes, 1,048,576 to begin with; a
  * `howmuch` above it is cut down to it.  Bufferevents have a limit of their own
- * (bufferevent_set_max_single_read()).  Setting: -1 when `max` is 0 or more than
- * INT_MAX.  Since 2.2, where 4,096 is what a buffer begins with. */
+ * (bufferevent_set_max_single_read()).  Setting: -1 when `max` is 0 or more
+ * than INT_MAX.  Since 2.2, where 4,096 is what a buffer begins with. */
 int evbuffer_set_max_read(struct evbuffer *buf, size_t max);
 size_t evbuffer_get_max_read(struct evbuffer *buf);
 

@@ -372,8 +372,8 @@ ev_ssize_t bufferevent_get_write_limit(struct bufferevent *bev);
 int bufferevent_decrement_read_limit(struct bufferevent *bev, ev_ssize_t decr);
 int bufferevent_decrement_write_limit(struct bufferevent *bev, ev_ssize_t decr);
 
-/* Makes a group limited to a copy of `cfg`, with its timer on `base`, whose loop
- * it keeps going; members may have other bases, if they are made with
+/* Makes a group limited to a copy of `cfg`, with its timer on `base`, whose
+ * loop it keeps going; members may have other bases, if they are made with
  * BEV_OPT_THREADSAFE.  With locking on, any thread may use a group.  The caller
  * frees it.  NULL when memory is short. */
 struct bufferevent_rate_limit_group *bufferevent_rate_limit_group_new(

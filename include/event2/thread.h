@@ -3,9 +3,9 @@
  * Threads: how the library locks.
  *
  * A program that uses one base from several threads calls
- * evthread_use_pthreads() (link with -levent_pthreads) before it makes its first
- * base, buffer or anything else: what was made before has no locks. Programs
- * with threads of another kind give their own functions to
+ * evthread_use_pthreads() (link with -levent_pthreads) before it makes its
+ * first base, buffer or anything else: what was made before has no locks.
+ * Programs with threads of another kind give their own functions to
  * evthread_set_lock_callbacks(), evthread_set_condition_callbacks() and
  * evthread_set_id_callback().
  *
@@ -58,8 +58,8 @@ struct evthread_lock_callbacks {
   void *(*alloc)(unsigned locktype);
   /* Frees `lock`, which nobody holds. */
   void (*free)(void *lock, unsigned locktype);
-  /* Waits for `lock`, unless `mode` has EVTHREAD_TRY. 0, or non-zero when it was
-   * not locked. */
+  /* Waits for `lock`, unless `mode` has EVTHREAD_TRY. 0, or non-zero when it
+   * was not locked. */
   int (*lock)(unsigned mode, void *lock);
   /* Lets `lock` go. 0, or non-zero for an error. */
   int (*unlock)(unsigned mode, void *lock);
@@ -69,7 +69,8 @@ struct evthread_lock_callbacks {
  * functions are set already; -1 when others are, when one is missing, or when
  * the first locks cannot be made. NULL turns locking off: for the end of a
  * program, when all objects with locks are gone. */
-int evthread_set_lock_callbacks(const struct evthread_lock_callbacks *callbacks);
+int evthread_set_lock_callbacks(
+    const struct evthread_lock_callbacks *callbacks);
 
 /* What condition_api_version must be. */
 #define EVTHREAD_CONDITION_API_VERSION 1
@@ -97,8 +98,9 @@ struct evthread_condition_callbacks {
 int evthread_set_condition_callbacks(
     const struct evthread_condition_callbacks *callbacks);
 
-/* `id_fn` returns a number that tells the calling thread from all others. Without
- * it no thread is taken for another than the loop's, and none wakes the loop. */
+/* `id_fn` returns a number that tells the calling thread from all others.
+ * Without it no thread is taken for another than the loop's, and none wakes the
+ * loop. */
 void evthread_set_id_callback(unsigned long (*id_fn)(void));
 
 /* Locks, conditions and thread ids by POSIX threads. Part of libevent_pthreads.
