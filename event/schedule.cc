@@ -314,7 +314,7 @@ using evoke::LogWarn;
 namespace {
 
 // Says what is wrong with an event that is to be scheduled, and returns false.
-bool IsUsable(const event* ev, const char* function) {
+bool IsUsableSlow(const event* ev, const char* function) {
   if (ev == nullptr) {
     LogWarn("%s: no event", function);
     return false;
@@ -326,6 +326,14 @@ bool IsUsable(const event* ev, const char* function) {
   evoke::DebugRequireSetUp(ev, function);
   evoke::DebugCheckThread(ev->ev_base, function);
   return true;
+}
+
+inline bool IsUsable(const event* ev, const char* function) {
+  if (ABSL_PREDICT_TRUE(ev != nullptr && ev->ev_base != nullptr &&
+                        !evoke::DebugModeIsOn())) {
+    return true;
+  }
+  return IsUsableSlow(ev, function);
 }
 
 }  // namespace

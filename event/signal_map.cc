@@ -142,8 +142,9 @@ void SignalMap::KeepDeliveries() {
 }
 
 void SignalMap::TakeOver() {
+  if (ABSL_PREDICT_TRUE(pipe_[0] < 0)) return;
   MutexLock lock(SignalLock());
-  if (pipe_[0] < 0 || g_handling == this) return;
+  if (g_handling == this) return;
   // What came while another base handled signals is that base's.
   if (g_handling != nullptr) g_handling->KeepDeliveries();
   Store(g_write_fd_owner, base_->owner);

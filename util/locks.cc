@@ -16,6 +16,16 @@ unsigned long (*g_thread_id)(void) = nullptr;
 
 namespace {
 
+// What takes the place of callbacks that the program has taken away, for the
+// objects that still have locks.
+constexpr evthread_lock_callbacks kNoLocks = {
+    EVTHREAD_LOCK_API_VERSION,
+    EVTHREAD_LOCKTYPE_RECURSIVE,
+    /*alloc=*/nullptr,
+    [](void*, unsigned) {},
+    [](unsigned, void*) { return 0; },
+    [](unsigned, void*) { return 0; }};
+
 constinit Mutex g_global_locks[static_cast<int>(Global::kCount)];
 
 bool g_setup_is_forbidden = false;
@@ -55,24 +65,12 @@ bool Mutex::Init(LockKind kind) {
 
 void Mutex::Destroy() {
   if (handle_ == nullptr) return;
-  if (g_lock_callbacks.free != nullptr) {
-    g_lock_callbacks.free(handle_, static_cast<unsigned>(kind_));
-  }
+  g_lock_callbacks.free(handle_, static_cast<unsigned>(kind_));
   handle_ = nullptr;
 }
 
-// The callbacks may have been taken away since (by a null pointer).
-void Mutex::LockSlow() {
-  if (g_lock_callbacks.lock != nullptr) g_lock_callbacks.lock(0, handle_);
-}
-
-void Mutex::UnlockSlow() {
-  if (g_lock_callbacks.unlock != nullptr) g_lock_callbacks.unlock(0, handle_);
-}
-
 bool Mutex::TryLockSlow() {
-  return g_lock_callbacks.lock == nullptr ||
-         g_lock_callbacks.lock(EVTHREAD_TRY, handle_) == 0;
+  return g_lock_callbacks.lock(EVTHREAD_TRY, handle_) == 0;
 }
 
 SharedLock* SharedLock::Create() {
@@ -156,7 +154,7 @@ int evthread_set_lock_callbacks(const evthread_lock_callbacks* callbacks) {
           "not work",
           __func__);
     }
-    *target = {};
+    *target = evoke::kNoLocks;
     return 0;
   }
   if (target->alloc != nullptr) {

@@ -21,7 +21,8 @@ struct timeval;
 
 namespace evoke {
 
-// What the program set. All null: threading is off. Set before objects are
+// What the program set; `alloc` is null where threading is off, the others can
+// always be called. Set before objects are
 // made, as the manual demands, so reading them needs no lock.
 extern evthread_lock_callbacks g_lock_callbacks;
 extern evthread_condition_callbacks g_condition_callbacks;
@@ -56,10 +57,10 @@ class ABSL_LOCKABLE Mutex {
   void Destroy();
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-    if (ABSL_PREDICT_FALSE(handle_ != nullptr)) LockSlow();
+    if (ABSL_PREDICT_FALSE(handle_ != nullptr)) LockHandle();
   }
   void Unlock() ABSL_UNLOCK_FUNCTION() {
-    if (ABSL_PREDICT_FALSE(handle_ != nullptr)) UnlockSlow();
+    if (ABSL_PREDICT_FALSE(handle_ != nullptr)) UnlockHandle();
   }
 
   // Whether there is a lock at all.
@@ -69,8 +70,12 @@ class ABSL_LOCKABLE Mutex {
  private:
   friend class SharedLock;
 
-  void LockSlow() ABSL_NO_THREAD_SAFETY_ANALYSIS;
-  void UnlockSlow() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  void LockHandle() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    g_lock_callbacks.lock(0, handle_);
+  }
+  void UnlockHandle() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    g_lock_callbacks.unlock(0, handle_);
+  }
   bool TryLockSlow() ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
   void* handle_ = nullptr;
@@ -107,8 +112,8 @@ class SharedLock {
   // REQUIRES: not held through this reference any more.
   void Unref();
 
-  void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.LockSlow(); }
-  void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.UnlockSlow(); }
+  void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.LockHandle(); }
+  void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.UnlockHandle(); }
   // False when another thread holds it.
   bool TryLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { return mutex_.TryLockSlow(); }
 
