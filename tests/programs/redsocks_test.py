@@ -219,9 +219,12 @@ class RedsocksTest(harness.ProgramTest):
         self.addCleanup(closed.close)
         ports = [proxy.port for proxy in proxies] + [closed.getsockname()[1]]
         user = "nobody" if os.geteuid() == 0 else None
-        login = "login = someone; password = secret;"
+        # One way has the kernel pass the bytes on (splice), the others have
+        # bufferevents do it.
+        login = "login = someone; password = secret; splice = off;"
         ways = list(zip(("socks5", "socks4", "http-connect", "socks5",
-                         "socks5"), ports, (login, "", "", "", "")))
+                         "socks5"), ports,
+                        (login, "splice = off;", "", "", "")))
         with Redsocks(library, ways, user) as server:
             if user:
                 self.check_user(server, user)
@@ -326,11 +329,16 @@ class RedsocksTest(harness.ProgramTest):
             socks = [self.connect(server, 0) for _ in range(CONNECTIONS)]
             for number, sock in enumerate(socks):
                 sock.sendall(b"number %d" % number)
+            # redsocks may lose what came just before the end when it is not
+            # connected yet, on both libraries; so the end comes later.
             for number, sock in enumerate(socks):
-                sock.shutdown(socket.SHUT_WR)
                 seen.append(sock.recv(1000))
-                self.assertEqual(seen[-1], hashlib.sha256(
-                    b"number %d" % number).hexdigest().encode())
+                self.assertEqual(seen[-1], b"number %d" % number)
+                sock.shutdown(socket.SHUT_WR)
+            for sock in socks:
+                self.assertEqual(
+                    sock.recv(1000), hashlib.sha256().hexdigest().encode())
+                self.assertEqual(sock.recv(1000), b"")
                 sock.close()
         # A proxy that says no, and one that is not there.
         for kind in (3, 4):
@@ -359,7 +367,8 @@ class RedsocksTest(harness.ProgramTest):
 
 
 def digest_server(listener):
-    """Answers each connection with the digest of all that it sent."""
+    """Answers each connection with the digest of all that it sent; but
+    "number ..." comes back at once."""
     def serve(sock):
         with sock:
             digest = hashlib.sha256()
@@ -368,6 +377,9 @@ def digest_server(listener):
                     # Reads no more until the other side has gone.
                     poll_end(sock)
                     return
+                if piece.startswith(b"number"):
+                    sock.sendall(piece)
+                    continue
                 digest.update(piece)
             sock.sendall(digest.hexdigest().encode())
 
