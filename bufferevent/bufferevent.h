@@ -232,6 +232,10 @@ void ResumeRead(bufferevent* bev, SuspendReason why);
 void SuspendWrite(bufferevent* bev, SuspendReason why);
 void ResumeWrite(bufferevent* bev, SuspendReason why);
 
+// A direction (EV_READ or EV_WRITE) cannot go on, or pause and go on later, for
+// want of memory: disables it and tells the program so from the loop.
+void FailForWantOfMemory(bufferevent* bev, short direction);
+
 // The most bytes that one read may take now; 0 when the high watermark is
 // reached, or a rate limit that has paused reading by then.
 size_t ReadLimit(bufferevent* bev);

@@ -4,7 +4,6 @@
 // or a write.
 #include "bufferevent/rate_limit.h"
 
-#include <errno.h>
 #include <event2/event.h>
 
 #include <algorithm>
@@ -34,24 +33,15 @@ bool StartRefill(RateLimit* limit) {
          event_add(&limit->refill, &limit->rates.tick) == 0;
 }
 
-// The direction cannot go on, and there is no memory for the timer that would
-// end the pause: the program has to hear of it.
-void FailForWantOfMemory(bufferevent* bev, Direction direction) {
-  bool reading = direction == kReading;
-  bufferevent_disable(bev, reading ? EV_READ : EV_WRITE);
-  errno = ENOMEM;
-  RunEventCallback(
-      bev, (reading ? BEV_EVENT_READING : BEV_EVENT_WRITING) | BEV_EVENT_ERROR,
-      BEV_OPT_DEFER_CALLBACKS);
-}
-
 // The bucket of a direction that moves is empty.
 void Pause(RateLimit* limit, Direction direction) {
   if (StartRefill(limit)) {
     Suspend(limit->bev, direction, kSuspendRate);
-  } else {
-    FailForWantOfMemory(limit->bev, direction);
+    return;
   }
+  FailForWantOfMemory(limit->bev, direction == kReading ? EV_READ : EV_WRITE);
+  // Enabled again, it tries once more.
+  Resume(limit->bev, direction, kSuspendRate);
 }
 
 void OnRefill(evutil_socket_t, short, void* arg) {

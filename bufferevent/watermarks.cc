@@ -44,13 +44,9 @@ void ResumeRead(bufferevent* bev, SuspendReason why) {
   impl->read_suspended &= ~why;
   if (impl->read_suspended != 0 || !(bev->enabled & EV_READ)) return;
   errno = 0;
-  if (bev->be_ops->enable(bev, EV_READ) == 0 || errno != ENOMEM) return;
-  // Whoever drained cannot be told; a peer that is read no more, silently,
-  // would be worse than an error.
-  bufferevent_disable(bev, EV_READ);
-  errno = ENOMEM;
-  RunEventCallback(bev, BEV_EVENT_READING | BEV_EVENT_ERROR,
-                   BEV_OPT_DEFER_CALLBACKS);
+  if (bev->be_ops->enable(bev, EV_READ) < 0 && errno == ENOMEM) {
+    FailForWantOfMemory(bev, EV_READ);
+  }
 }
 
 void SuspendWrite(bufferevent* bev, SuspendReason why) {
@@ -62,9 +58,20 @@ void SuspendWrite(bufferevent* bev, SuspendReason why) {
 void ResumeWrite(bufferevent* bev, SuspendReason why) {
   BuffereventImpl* impl = ImplOf(bev);
   impl->write_suspended &= ~why;
-  if (impl->write_suspended == 0 && (bev->enabled & EV_WRITE)) {
-    bev->be_ops->enable(bev, EV_WRITE);
+  if (impl->write_suspended != 0 || !(bev->enabled & EV_WRITE)) return;
+  errno = 0;
+  if (bev->be_ops->enable(bev, EV_WRITE) < 0 && errno == ENOMEM) {
+    FailForWantOfMemory(bev, EV_WRITE);
   }
+}
+
+// Whoever drained, or the timer, cannot be told; a direction that stands still,
+// silently, would be worse than an error.
+void FailForWantOfMemory(bufferevent* bev, short direction) {
+  bufferevent_disable(bev, direction);
+  short where = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
+  errno = ENOMEM;
+  RunEventCallback(bev, where | BEV_EVENT_ERROR, BEV_OPT_DEFER_CALLBACKS);
 }
 
 size_t ReadLimit(bufferevent* bev) {
