@@ -10,8 +10,8 @@
 //   event.cc      making an event and asking about it
 //   base.cc       making and freeing a base; config.cc what one may ask of it
 //   inspect.cc    what is in a base: events one by one, lists, counts
-//   debug_mode.cc which addresses are events, when a program asks for debug mode
-//   wake.cc       ending the loop's wait from another thread
+//   debug_mode.cc which addresses are events, when a program asks for debug
+//   mode wake.cc       ending the loop's wait from another thread
 //
 // Threads: everything in here is guarded by `lock`. The loop lets it go around
 // the wait and around every callback; the functions below of namespace evoke
@@ -97,8 +97,8 @@ struct event_base {
   // Who waits in event_del() for the end of the callback that runs.
   evoke::Condition callback_done;
   int callback_waiters = 0;
-  uint32_t callbacks_run = 0;  // tells one callback from the next
-  int wake_fd = -1;            // eventfd, or -1; see wake.h
+  uint32_t callbacks_run = 0;               // tells one callback from the next
+  int wake_fd = -1;                         // eventfd, or -1; see wake.h
   const void* debug_loop_thread = nullptr;  // see DebugNoteLoop()
   event wake_event = {};
 
@@ -176,7 +176,8 @@ void ActivateTimersOf(event_base* base, evutil_socket_t fd);
 void ActivateReady(event_base* base, evutil_socket_t fd, short ready);
 
 // --- run_callback.cc: takes `callback` out of the active queues and runs it.
-void RunCallback(event_base* base, event_callback* callback);
+void RunCallback(event_base* base, event_callback* callback)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 
 // --- finalize.cc
 

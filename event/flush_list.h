@@ -48,7 +48,7 @@ class FlushList {
   // Calls and takes off everything that is listed now, in the order of adding,
   // with `lock`, which is held, let go around each call. True when any of it
   // got something done.
-  bool RunAll(Mutex& lock);
+  bool RunAll(Mutex& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
  private:
   using Items = Queue<FlushItem, FlushLink>;

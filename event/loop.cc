@@ -29,19 +29,22 @@ enum TurnResult { kGoOn = 2, kNothingLeft = 1, kStopped = 0, kFailed = -1 };
 
 constexpr int kNoPriority = -1;
 
-TurnResult RunTurn(event_base* base, int flags);
+TurnResult RunTurn(event_base* base, int flags)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 bool ShouldStop(event_base* base);
 bool IsNothingLeft(event_base* base, int flags);
 int64_t WaitLimit(event_base* base, int flags, bool flushed);
-void BeginWait(event_base* base, int64_t timeout_us);
-bool EndWait(event_base* base);
-bool WaitForReady(event_base* base, int64_t timeout_us);
+void BeginWait(event_base* base, int64_t timeout_us)
+    ABSL_UNLOCK_FUNCTION(base->lock);
+bool EndWait(event_base* base) ABSL_EXCLUSIVE_LOCK_FUNCTION(base->lock);
+bool WaitForReady(event_base* base, int64_t timeout_us)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 void StartBatch(event_base* base);
 void ActivateExpired(event_base* base);
 void ActivateTimer(event* ev);
-int RunActive(event_base* base);
+int RunActive(event_base* base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 int RunQueue(event_base* base, int priority, int max_callbacks,
-             int64_t deadline_us);
+             int64_t deadline_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 
 TurnResult RunTurn(event_base* base, int flags) {
   // 1. Is there anything to do?
@@ -117,11 +120,12 @@ int64_t WaitLimit(event_base* base, int flags, bool flushed) {
 
 // From here on other threads may come in, and know that they have to wake us.
 void BeginWait(event_base* base, int64_t timeout_us) {
-  if (ABSL_PREDICT_TRUE(!base->lock.exists() && base->wake_fd < 0)) return;
-  base->wake_sent = false;
-  base->waiting = timeout_us != 0;
-  base->interests.PutOffChanges(
-      !(base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT));
+  if (ABSL_PREDICT_FALSE(base->lock.exists() || base->wake_fd >= 0)) {
+    base->wake_sent = false;
+    base->waiting = timeout_us != 0;
+    base->interests.PutOffChanges(
+        !(base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT));
+  }
   base->lock.Unlock();
 }
 

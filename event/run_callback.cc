@@ -15,7 +15,8 @@ namespace evoke {
 namespace {
 
 // Everything is read before another thread can change it.
-void CallUnlocked(event_base* base, event* ev) {
+void CallUnlocked(event_base* base, event* ev)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
   void* arg = ev->ev_evcallback.evcb_arg;
   evutil_socket_t fd = ev->ev_fd;
@@ -27,7 +28,8 @@ void CallUnlocked(event_base* base, event* ev) {
 
 // The event stays where it waits; a timeout begins again: from its last
 // deadline if it fired for it (so that it does not drift), else from now.
-void RunPersistent(event_base* base, event* ev) {
+void RunPersistent(event_base* base, event* ev)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   base->active.Remove(&ev->ev_evcallback);
   timeval interval = ev->ev_.ev_io.ev_timeout;
   if (evutil_timerisset(&interval)) {
@@ -54,7 +56,8 @@ void RunPersistent(event_base* base, event* ev) {
 
 // Once for each delivery. The callback may delete or free the event, which
 // stops the rest through ev_pncalls; so nothing of it is read after the last.
-void RunSignal(event_base* base, event* ev) {
+void RunSignal(event_base* base, event* ev)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
   void* arg = ev->ev_evcallback.evcb_arg;
   evutil_socket_t signal = ev->ev_fd;

@@ -48,8 +48,9 @@ class Watchers {
   // Call every watcher of the kind in the order of adding, also those that are
   // added meanwhile, and let `lock` go during each call. `timeout_us` is how
   // long the loop will wait, -1 for ever.
-  void RunPrepare(int64_t timeout_us, Mutex& lock);
-  void RunCheck(Mutex& lock);
+  void RunPrepare(int64_t timeout_us, Mutex& lock)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void RunCheck(Mutex& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
   void Add(evwatch* watcher);
   // Takes it off and frees it, now or after its callback.
@@ -59,7 +60,8 @@ class Watchers {
   using List = Queue<evwatch, WatchLink>;
 
   template <typename Call>
-  void Run(List& list, Mutex& lock, Call call);
+  void Run(List& list, Mutex& lock, Call call)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   List& ListOf(const evwatch* watcher) {
     return watcher->is_prepare ? prepare_ : check_;
   }
