@@ -173,7 +173,10 @@ class InterfaceTest(unittest.TestCase):
                 if re.search(r"\b%s\(" % name, text):
                     found[name] = header
                     if header not in SINCE_2_2_HEADERS:
-                        comment = text[:text.index(name + "(")]
+                        # Other comments may name it, too.
+                        declared = re.search(
+                            r"^\w[\w \*]*\b%s\(" % name, text, re.M)
+                        comment = text[:declared.start()]
                         comment = comment[comment.rindex("/*"):]
                         self.assertIn("Since 2.2", comment, name)
                     else:
