@@ -31,7 +31,7 @@ struct Missing {
 struct Trace {
   std::vector<Library> libraries;
   std::vector<Missing> missing;
-  // What the loader said besides, one line each, to be shown to the user.
+  // What the loader said besides, one line each: its warnings.
   std::vector<std::string> others;
 };
 

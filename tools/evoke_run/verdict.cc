@@ -53,6 +53,19 @@ std::vector<Missing> LackingSymbols(const Trace& with, const Trace& without) {
   return lacking;
 }
 
+// What the loader complains of only with evoke, such as versions of symbols.
+std::vector<std::string> NewComplaints(const Trace& with,
+                                       const Trace& without) {
+  std::vector<std::string> complaints;
+  for (const std::string& line : with.others) {
+    if (std::find(without.others.begin(), without.others.end(), line) ==
+        without.others.end()) {
+      complaints.push_back(line);
+    }
+  }
+  return complaints;
+}
+
 // Why `library`, which is libevent's, does not come from evoke's directory.
 std::string WhyForeign(const Library& library, const std::string& directory) {
   if (library.path.empty()) {
@@ -122,7 +135,8 @@ Verdict Judge(const std::string& program, const std::string& directory,
   }
 
   const std::vector<Missing> lacking = LackingSymbols(with, without);
-  if (foreign.empty() && lacking.empty()) {
+  const std::vector<std::string> complaints = NewComplaints(with, without);
+  if (foreign.empty() && lacking.empty() && complaints.empty()) {
     verdict.kind = Verdict::Kind::kRuns;
     verdict.lines = ours;
     return verdict;
@@ -132,6 +146,9 @@ Verdict Judge(const std::string& program, const std::string& directory,
   for (const Missing& missing : lacking) {
     verdict.lines.push_back("  evoke lacks " + missing.symbol +
                             ", which is needed by " + missing.needed_by);
+  }
+  for (const std::string& complaint : complaints) {
+    verdict.lines.push_back("  the loader says: " + complaint);
   }
   return verdict;
 }

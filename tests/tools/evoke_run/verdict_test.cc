@@ -55,6 +55,18 @@ TEST(Judge, NamesASymbolThatWeLack) {
   EXPECT_NE(verdict.lines[1].find("any_name"), std::string::npos);
 }
 
+TEST(Judge, RefusesWhatTheLoaderWarnsOfOnlyWithOurs) {
+  const std::string warning = "./p: no version information available";
+  EXPECT_EQ(Judge("p", kOurs, {{kOurCore}, {}, {warning}},
+                  {{kTheirCore}, {}, {warning}})
+                .kind,
+            Kind::kRuns);
+  const Verdict verdict =
+      Judge("p", kOurs, {{kOurCore}, {}, {warning}}, {{kTheirCore}, {}, {}});
+  EXPECT_EQ(verdict.kind, Kind::kRefused);
+  EXPECT_NE(verdict.lines.back().find(warning), std::string::npos);
+}
+
 TEST(Judge, ForgivesWhatIsMissingAnyway) {
   const std::vector<Missing> plugin = {{"of_the_program", "plugin.so"},
                                        {"event_like", "plugin.so"}};
