@@ -12,10 +12,13 @@
 
 namespace {
 
-// Switches on an option that is an int. Returns what setsockopt() does.
+// Sets an option that is an int. Returns what setsockopt() does.
+int SetOption(int fd, int level, int option, int value) {
+  return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
 int EnableOption(int fd, int level, int option) {
-  const int on = 1;
-  return setsockopt(fd, level, option, &on, sizeof(on));
+  return SetOption(fd, level, option, 1);
 }
 
 // Or-s `flag` to the flags that fcntl `get` reads and `set` writes; no call to
@@ -122,6 +125,18 @@ int evutil_make_listen_socket_ipv6only(evutil_socket_t sock) {
 int evutil_make_tcp_listen_socket_deferred(evutil_socket_t sock) {
   // The value is how many seconds the kernel waits for the first byte.
   return EnableOption(sock, IPPROTO_TCP, TCP_DEFER_ACCEPT);
+}
+
+int evutil_set_tcp_keepalive(evutil_socket_t sock, int on, int timeout_s) {
+  if (SetOption(sock, SOL_SOCKET, SO_KEEPALIVE, on != 0) < 0) return -1;
+  if (!on || timeout_s < 1) return 0;
+  constexpr int kProbes = 3;
+  const int interval_s = timeout_s / kProbes > 0 ? timeout_s / kProbes : 1;
+  if (SetOption(sock, IPPROTO_TCP, TCP_KEEPIDLE, timeout_s) < 0 ||
+      SetOption(sock, IPPROTO_TCP, TCP_KEEPINTVL, interval_s) < 0) {
+    return -1;
+  }
+  return SetOption(sock, IPPROTO_TCP, TCP_KEEPCNT, kProbes);
 }
 
 int evutil_closesocket(evutil_socket_t sock) { return close(sock); }

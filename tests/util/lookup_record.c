@@ -33,21 +33,23 @@ static void record(const char *node, const char *service,
   }
 }
 
-int main(void) {
-  static const char *const kNodes[] = {
-      NULL,        "127.0.0.1",      "::1", "fe80::1%lo", "localhost", "1.2.3",
-      "1.2.3.4.5", "::ffff:1.2.3.4", "",    "0x7f000001"};
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+// One node with every service, family and type, and with each flag and `more`.
+static void record_all(const char *node, int more) {
   static const char *const kServices[] = {
-      NULL, "80", "0", "65535", "65536", "-1", "", "http", "no such service"};
+      NULL,  "80",    "0",    "65535",  "65536",           "-1",
+      "",    "http",  "80x",  "domain", "no such service", "+80",
+      " 80", "00080", "0x50", "tftp"};
   static const int kFlags[] = {
-      EVUTIL_AI_NUMERICHOST,
-      EVUTIL_AI_NUMERICHOST | EVUTIL_AI_PASSIVE,
-      EVUTIL_AI_NUMERICHOST | EVUTIL_AI_CANONNAME,
-      EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV,
-      EVUTIL_AI_NUMERICHOST | EVUTIL_AI_V4MAPPED | EVUTIL_AI_ALL,
-      EVUTIL_AI_NUMERICHOST | EVUTIL_AI_ADDRCONFIG,
-      EVUTIL_AI_NUMERICHOST | (int)0x80000000u,
-      EVUTIL_AI_NUMERICHOST | 0x40000000,
+      0,
+      EVUTIL_AI_PASSIVE,
+      EVUTIL_AI_CANONNAME,
+      EVUTIL_AI_NUMERICSERV,
+      EVUTIL_AI_V4MAPPED | EVUTIL_AI_ALL,
+      EVUTIL_AI_ADDRCONFIG,
+      (int)0x80000000u,
+      0x40000000,
   };
   static const int kFamilies[] = {AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX, 99};
   static const int kTypes[][2] = {{0, 0},
@@ -56,25 +58,37 @@ int main(void) {
                                   {SOCK_STREAM, IPPROTO_UDP},
                                   {0, IPPROTO_TCP},
                                   {99, 0}};
-  for (unsigned n = 0; n < sizeof(kNodes) / sizeof(kNodes[0]); ++n) {
-    for (unsigned s = 0; s < sizeof(kServices) / sizeof(kServices[0]); ++s) {
-      for (unsigned f = 0; f < sizeof(kFlags) / sizeof(kFlags[0]); ++f) {
-        for (unsigned a = 0; a < 5; ++a) {
-          for (unsigned t = 0; t < 6; ++t) {
-            struct evutil_addrinfo hints;
-            memset(&hints, 0, sizeof(hints));
-            hints.ai_flags = kFlags[f];
-            hints.ai_family = kFamilies[a];
-            hints.ai_socktype = kTypes[t][0];
-            hints.ai_protocol = kTypes[t][1];
-            printf("%x %d %d %d: ", (unsigned)kFlags[f], kFamilies[a],
-                   kTypes[t][0], kTypes[t][1]);
-            record(kNodes[n], kServices[s], &hints);
-          }
+  for (unsigned s = 0; s < COUNT_OF(kServices); ++s) {
+    for (unsigned f = 0; f < COUNT_OF(kFlags); ++f) {
+      for (unsigned a = 0; a < COUNT_OF(kFamilies); ++a) {
+        for (unsigned t = 0; t < COUNT_OF(kTypes); ++t) {
+          struct evutil_addrinfo hints;
+          memset(&hints, 0, sizeof(hints));
+          hints.ai_flags = kFlags[f] | more;
+          hints.ai_family = kFamilies[a];
+          hints.ai_socktype = kTypes[t][0];
+          hints.ai_protocol = kTypes[t][1];
+          printf("%x %d %d %d: ", (unsigned)hints.ai_flags, kFamilies[a],
+                 kTypes[t][0], kTypes[t][1]);
+          record(node, kServices[s], &hints);
         }
       }
     }
   }
+}
+
+int main(void) {
+  static const char *const kNodes[] = {
+      NULL,        "127.0.0.1",      "::1", "fe80::1%lo", "localhost", "1.2.3",
+      "1.2.3.4.5", "::ffff:1.2.3.4", "",    "0x7f000001"};
+  // These are numbers even where names are allowed: nobody is asked.
+  static const char *const kNumbers[] = {
+      NULL,    "127.0.0.1", "::1", "fe80::1%lo",      "::1%1",
+      "127.1", "1.2.3",     "0",   "::ffff:127.0.0.1"};
+  for (unsigned n = 0; n < COUNT_OF(kNodes); ++n) {
+    record_all(kNodes[n], EVUTIL_AI_NUMERICHOST);
+  }
+  for (unsigned n = 0; n < COUNT_OF(kNumbers); ++n) record_all(kNumbers[n], 0);
   // Without hints, and by the hosts file.
   record("127.0.0.1", "80", NULL);
   record("::1", NULL, NULL);

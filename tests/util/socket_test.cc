@@ -8,6 +8,7 @@
 #include <event2/util.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +134,60 @@ TEST(Socket, CloseKeepsErrno) {
   EXPECT_EQ(errno, EPROTO);
   char byte;
   EXPECT_EQ(read(pair[1], &byte, 1), 0);
+  close(pair[1]);
+}
+
+int OptionOf(int fd, int level, int option) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  EXPECT_EQ(getsockopt(fd, level, option, &value, &size), 0);
+  return value;
+}
+
+TEST(Socket, KeepAliveProbesAfterTheTimeout) {
+  const int fd = evoke::OpenSocket(AF_INET, SOCK_STREAM, 0);
+  const int idle_s = OptionOf(fd, IPPROTO_TCP, TCP_KEEPIDLE);
+  const int interval_s = OptionOf(fd, IPPROTO_TCP, TCP_KEEPINTVL);
+  const int probes = OptionOf(fd, IPPROTO_TCP, TCP_KEEPCNT);
+
+  // Without a time the system's own stay.
+  EXPECT_EQ(evutil_set_tcp_keepalive(fd, 1, 0), 0);
+  EXPECT_EQ(OptionOf(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPIDLE), idle_s);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPINTVL), interval_s);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPCNT), probes);
+
+  EXPECT_EQ(evutil_set_tcp_keepalive(fd, 77, 120), 0);
+  EXPECT_EQ(OptionOf(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPIDLE), 120);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPINTVL), 40);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+
+  EXPECT_EQ(evutil_set_tcp_keepalive(fd, 1, 1), 0);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPIDLE), 1);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPINTVL), 1);
+
+  // Off, the time says nothing.
+  EXPECT_EQ(evutil_set_tcp_keepalive(fd, 0, 300), 0);
+  EXPECT_EQ(OptionOf(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(OptionOf(fd, IPPROTO_TCP, TCP_KEEPIDLE), 1);
+  close(fd);
+}
+
+TEST(Socket, KeepAliveReportsWhatTheKernelRefuses) {
+  EXPECT_EQ(evutil_set_tcp_keepalive(-1, 1, 60), -1);
+  EXPECT_EQ(errno, EBADF);
+  const int fd = evoke::OpenSocket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(evutil_set_tcp_keepalive(fd, 1, 1 << 20), -1);
+  EXPECT_EQ(errno, EINVAL);
+  close(fd);
+  // Keep-alive is more than TCP's, its times are not.
+  int pair[2];
+  ASSERT_EQ(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  EXPECT_EQ(evutil_set_tcp_keepalive(pair[0], 1, 0), 0);
+  EXPECT_EQ(evutil_set_tcp_keepalive(pair[0], 1, 60), -1);
+  EXPECT_EQ(errno, EOPNOTSUPP);
+  close(pair[0]);
   close(pair[1]);
 }
 
