@@ -242,9 +242,6 @@ size_t ReadLimit(bufferevent* bev);
 // The most bytes that one write may send now; 0 when a rate limit has paused
 // writing.
 size_t WriteLimit(bufferevent* bev);
-// Tell the rate limits how many bytes that was.
-void CountRead(bufferevent* bev, size_t bytes);
-void CountWritten(bufferevent* bev, size_t bytes);
 
 }  // namespace evoke
 

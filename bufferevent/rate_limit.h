@@ -4,9 +4,10 @@
 // the group it is in (rate_limit_group.cc), each a token bucket.
 //
 // A bufferevent that was never limited has no RateLimit: one test of a null
-// pointer for each read and write is all that it pays. With one, a read asks
-// MaxToMove() before, and calls TakeTokens() after; a bucket that is empty then
-// pauses the direction until a timer has filled it again.
+// pointer before and after each read and write is all that it pays. With one, a
+// read asks MaxToMove() before, through ReadLimit(), and tells CountRead()
+// after; a bucket that is empty then pauses the direction until a timer has
+// filled it again.
 //
 // A kind that moves bytes itself and wants to heed limits does the same;
 // sockets do.
@@ -88,6 +89,19 @@ void LeaveGroup(RateLimit* limit);
 void InitNote(RateLimit* limit, event_base* base);
 // From now on it comes in that of `base`.
 void MoveNote(RateLimit* limit, event_base* base);
+
+// --- For kinds that heed limits: what was moved.
+
+inline void CountRead(bufferevent* bev, size_t bytes) {
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
+    TakeTokens(bev, kReading, bytes);
+  }
+}
+inline void CountWritten(bufferevent* bev, size_t bytes) {
+  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
+    TakeTokens(bev, kWriting, bytes);
+  }
+}
 
 // --- Both directions alike.
 

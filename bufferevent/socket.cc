@@ -25,6 +25,7 @@
 #include <event2/util.h>
 
 #include "buffer/evbuffer.h"
+#include "bufferevent/rate_limit.h"
 #include "event/deferred.h"
 #include "event/event_base.h"
 #include "util/log.h"

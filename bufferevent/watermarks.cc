@@ -92,18 +92,6 @@ size_t WriteLimit(bufferevent* bev) {
   return ImplOf(bev)->max_single_write_bytes;
 }
 
-void CountRead(bufferevent* bev, size_t bytes) {
-  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
-    TakeTokens(bev, kReading, bytes);
-  }
-}
-
-void CountWritten(bufferevent* bev, size_t bytes) {
-  if (ABSL_PREDICT_FALSE(ImplOf(bev)->limit != nullptr)) {
-    TakeTokens(bev, kWriting, bytes);
-  }
-}
-
 }  // namespace evoke
 
 using evoke::IsMissing;
