@@ -33,7 +33,8 @@ CommonTimeouts::~CommonTimeouts() {
   for (int i = 0; i < count_; ++i) Delete(queues_[i]);
 }
 
-const timeval* CommonTimeouts::Intern(const timeval* duration) {
+const timeval* CommonTimeouts::Intern(const timeval* duration,
+                                      TimerHeap* heap) {
   timeval plain = *duration;
   if (IsMarked(plain)) plain.tv_usec &= kMicrosMask;
   plain = TimevalFromMicros(MicrosFromTimeval(plain));
@@ -49,11 +50,12 @@ const timeval* CommonTimeouts::Intern(const timeval* duration) {
             kMaxCommonTimeouts);
     return nullptr;
   }
-  CommonQueue* queue = New<CommonQueue>();
+  CommonQueue* queue = heap->Reserve() ? New<CommonQueue>() : nullptr;
   if (queue == nullptr) {
     LogWarnErrno("%s: new common timeout", __func__);
     return nullptr;
   }
+  heap->Promise();
   queue->placeholder.ev_evcallback.evcb_flags =
       EVLIST_INIT | EVLIST_INTERNAL | EVLIST_TIMEOUT;
   queue->placeholder.ev_fd = -1;
@@ -95,6 +97,7 @@ void CommonTimeouts::Insert(event* ev, TimerHeap* heap) {
   queue.placeholder.ev_base = ev->ev_base;
   queue.placeholder.ev_timeout = ev->ev_timeout;
   if (first == nullptr) {
+    heap->Unpromise();
     heap->Insert(&queue.placeholder);
   } else {
     heap->Update(&queue.placeholder);
@@ -111,6 +114,7 @@ void CommonTimeouts::Remove(event* ev, TimerHeap* heap) {
     heap->Update(&queue.placeholder);
   } else {
     heap->Remove(&queue.placeholder);
+    heap->Promise();
   }
 }
 
@@ -124,6 +128,7 @@ event* CommonTimeouts::FirstBehind(const event* top) const {
 void CommonTimeouts::SetAside(event* top, TimerHeap* heap) {
   CommonQueue* queue = &QueueOf(top->ev_timeout);
   heap->Remove(top);
+  heap->Promise();
   queue->next_aside = nullptr;
   if (aside_first_ == nullptr) {
     aside_first_ = queue;
@@ -137,7 +142,7 @@ event* CommonTimeouts::TakeAside(TimerHeap* heap) {
   CommonQueue* queue = aside_first_;
   if (queue == nullptr) return nullptr;
   aside_first_ = queue->next_aside;
-  // Its place in the heap was free since SetAside.
+  heap->Unpromise();
   heap->Insert(&queue->placeholder);
   return &queue->placeholder;
 }

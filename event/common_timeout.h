@@ -32,14 +32,15 @@ class CommonTimeouts {
 
   // The marked timeval of the queue for `duration`, made if there is none; it
   // lives as long as the base. Null (and a warning) when there are 256 queues
-  // already, or when memory is short.
-  const timeval* Intern(const timeval* duration);
+  // already, or when memory is short. A new queue has its slot in `heap` for
+  // good, so that none of the other functions can fail.
+  const timeval* Intern(const timeval* duration, TimerHeap* heap);
 
   // Is this timeval marked with a queue that exists?
   bool IsMarked(const timeval& tv) const;
 
   // Puts `ev`, whose ev_timeout is a marked deadline, into its queue; tells
-  // `heap` if it became the first. REQUIRES: heap->Reserve() succeeded.
+  // `heap` if it became the first.
   void Insert(event* ev, TimerHeap* heap);
   void Remove(event* ev, TimerHeap* heap);
 

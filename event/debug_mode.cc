@@ -11,7 +11,7 @@
 
 namespace evoke {
 
-DebugMode g_debug_mode = DebugMode::kUntouched;
+constinit std::atomic<DebugMode> g_debug_mode = DebugMode::kUntouched;
 
 namespace debug_mode {
 
@@ -29,12 +29,6 @@ class TableLock {
   TableLock& operator=(const TableLock&) = delete;
 };
 
-// Tells threads apart also where the program has set no thread numbers.
-const void* ThisThread() {
-  static __thread char t_identity;
-  return &t_identity;
-}
-
 // Which addresses are events: open addressing, at most half full.
 struct Entry {
   const event* ev;
@@ -45,7 +39,7 @@ size_t g_capacity = 0;  // a power of two, or 0
 size_t g_count = 0;
 
 void SetMode(DebugMode mode) {
-  __atomic_store_n(&g_debug_mode, mode, __ATOMIC_RELAXED);
+  g_debug_mode.store(mode, std::memory_order_relaxed);
 }
 
 // Fibonacci hashing; the lowest bits of an address say nothing.
@@ -199,6 +193,11 @@ void NewBase() {
   } else if (CurrentDebugMode() == DebugMode::kUntouched) {
     SetMode(DebugMode::kOff);
   }
+}
+
+const void* ThisThread() {
+  static __thread char t_identity;
+  return &t_identity;
 }
 
 void NoteLoop(event_base* base, bool runs) {

@@ -16,6 +16,8 @@
 #include <event2/event_struct.h>
 #include <stdint.h>
 
+#include <atomic>
+
 #include "absl/base/optimization.h"
 
 namespace evoke {
@@ -26,10 +28,10 @@ enum class DebugMode : uint8_t {
   kOn,
 };
 // Read and written by atomics: events are made in many threads.
-extern DebugMode g_debug_mode;
+extern std::atomic<DebugMode> g_debug_mode;
 
 inline DebugMode CurrentDebugMode() {
-  return __atomic_load_n(&g_debug_mode, __ATOMIC_RELAXED);
+  return g_debug_mode.load(std::memory_order_relaxed);
 }
 inline bool DebugModeIsOn() {
   return ABSL_PREDICT_FALSE(CurrentDebugMode() == DebugMode::kOn);
@@ -48,6 +50,8 @@ void Forget(const event* ev);
 void Unassign(const event* ev, const char* function);
 void NewBase();
 void NoteLoop(event_base* base, bool runs);
+// Tells threads apart also where the program has set no thread numbers.
+const void* ThisThread();
 void CheckThread(event_base* base, const char* function);
 
 }  // namespace debug_mode

@@ -48,6 +48,10 @@ enum Closure : uint8_t {
   kClosureFinalizeAndFree = 6,  // event_free_finalize()
 };
 
+// Beside EVLIST_... in evcb_flags: a persistent timer that fired, and is to run,
+// has its slot in the heap promised.
+inline constexpr short kTimerPromised = 0x100;
+
 // An event of event_base_once(); owned by the base until it ran.
 struct OnceEvent;
 
@@ -159,6 +163,10 @@ int DeleteEvent(event* ev);
 // Takes a one-shot event out whose callback is to run next.
 void DeleteFiredEvent(event* ev);
 void ActivateEvent(event* ev, int result, short ncalls);
+// EV_TIMEOUT for an event whose time has come.
+void ActivateTimer(event* ev);
+// The event does not need its promised slot any more; no effect without one.
+void ReleaseTimer(event* ev);
 int RemoveTimer(event* ev);
 // Puts any callback into the active queues and wakes the loop; no effect when
 // it is there, or when its object is being finalized.

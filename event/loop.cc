@@ -41,7 +41,6 @@ bool WaitForReady(event_base* base, int64_t timeout_us)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 void StartBatch(event_base* base);
 void ActivateExpired(event_base* base);
-void ActivateTimer(event* ev);
 int RunActive(event_base* base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 int RunQueue(event_base* base, int priority, int max_callbacks,
              int64_t deadline_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
@@ -190,11 +189,6 @@ void ActivateExpired(event_base* base) {
       ev = common.FirstBehind(queue);
     }
   }
-}
-
-void ActivateTimer(event* ev) {
-  DeleteFiredEvent(ev);
-  ActivateEvent(ev, EV_TIMEOUT, 1);
 }
 
 // Runs the most urgent queue in which the program has a callback, and those

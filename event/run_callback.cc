@@ -46,11 +46,11 @@ void RunPersistent(event_base* base, event* ev)
     timeval next = TimevalFromMicros(next_us);
     next.tv_usec |= mark;
     if (AddEvent(ev, &next, TimeoutIs::kAbsolute) < 0) {
-      // Others took its place in the heap before it ran, and the heap could
-      // not grow.
-      LogWarnErrno("event_base_loop: a persistent event loses its timeout");
+      // Its slot in the heap was promised, but the kernel refuses its fd.
+      LogWarnErrno("event_base_loop: a persistent event cannot wait again");
     }
   }
+  ReleaseTimer(ev);
   CallUnlocked(base, ev);
 }
 

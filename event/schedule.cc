@@ -112,6 +112,7 @@ void StartTimer(event* ev, const timeval& timeout, TimeoutIs kind) {
     LeaveTimers(ev);
   }
   ev->ev_timeout = deadline;
+  ReleaseTimer(ev);
   Enter(ev, EVLIST_TIMEOUT);
   if (common) {
     base->common_timeouts.Insert(ev, &base->timers);
@@ -124,6 +125,7 @@ void StartTimer(event* ev, const timeval& timeout, TimeoutIs kind) {
 void LeaveQueues(event* ev) {
   StopDeliveries(ev);
   if (FlagsOf(ev) & EVLIST_TIMEOUT) LeaveTimers(ev);
+  ReleaseTimer(ev);
   if (FlagsOf(ev) & kAnyActive) ev->ev_base->active.Remove(&ev->ev_evcallback);
 }
 
@@ -155,8 +157,9 @@ void WaitForCallback(event* ev) {
 int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
   event_base* base = ev->ev_base;
   if (ABSL_PREDICT_FALSE(FlagsOf(ev) & EVLIST_FINALIZING)) return -1;
-  if (timeout != nullptr && !(FlagsOf(ev) & EVLIST_TIMEOUT) &&
-      !base->timers.Reserve()) {
+  if (timeout != nullptr &&
+      !(FlagsOf(ev) & (EVLIST_TIMEOUT | kTimerPromised)) &&
+      !base->timers.Reserve() && !base->common_timeouts.IsMarked(*timeout)) {
     return -1;
   }
   if ((ev->ev_events & (kIoInterests | EV_SIGNAL)) &&
@@ -196,6 +199,28 @@ void DeleteFiredEvent(event* ev) {
   EnsureOwner(ev->ev_base);
   Leave(ev, EVLIST_INSERTED);
   ev->ev_base->interests.RemoveFired(ev);
+}
+
+// A persistent event comes back to the timers before its callback runs. What
+// callbacks before it add must not take its slot: there may be no memory for
+// another, and nobody to tell.
+void ActivateTimer(event* ev) {
+  event_base* base = ev->ev_base;
+  bool comes_back = ev->ev_evcallback.evcb_closure == kClosurePersist &&
+                    evutil_timerisset(&ev->ev_.ev_io.ev_timeout) &&
+                    !base->common_timeouts.IsMarked(ev->ev_timeout);
+  DeleteFiredEvent(ev);
+  if (comes_back) {
+    base->timers.Promise();
+    FlagsOf(ev) |= kTimerPromised;
+  }
+  ActivateEvent(ev, EV_TIMEOUT, 1);
+}
+
+void ReleaseTimer(event* ev) {
+  if (ABSL_PREDICT_TRUE(!(FlagsOf(ev) & kTimerPromised))) return;
+  FlagsOf(ev) &= ~kTimerPromised;
+  ev->ev_base->timers.Unpromise();
 }
 
 bool ActivateCallbackLocked(event_base* base, event_callback* callback) {

@@ -29,7 +29,7 @@ int64_t DeadlineOf(const event& timer) {
 TimerHeap::~TimerHeap() { Free(slots_); }
 
 bool TimerHeap::Reserve() {
-  if (size_ < capacity_) return true;
+  if (size_ + promised_ < capacity_) return true;
   size_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
   size_t bytes;
   if (__builtin_mul_overflow(capacity, sizeof(Slot), &bytes)) return false;

@@ -46,9 +46,17 @@ class TimerHeap {
   // short; the heap is then as it was.
   [[nodiscard]] bool Reserve();
 
+  // Keeps a slot free for a timer that will be back, whatever Reserve() gives
+  // to others meanwhile. REQUIRES: Reserve() succeeded, or Remove() left a
+  // slot, just before.
+  void Promise() { ++promised_; }
+  // Gives that slot up; an Insert() may follow at once.
+  void Unpromise() { --promised_; }
+
   // Puts `timer` in, due at its ev_timeout (CLOCK_MONOTONIC). Equal deadlines
   // leave in the order in which they came.
-  // REQUIRES: `timer` is not in a heap; Reserve() succeeded since the last one.
+  // REQUIRES: `timer` is not in a heap; Reserve() succeeded since the last one,
+  // or Unpromise() was called just before.
   void Insert(event* timer);
 
   // Tells that the ev_timeout of `timer`, which is in this heap, was changed.
@@ -84,6 +92,7 @@ class TimerHeap {
 
   Slot* slots_ = nullptr;
   size_t size_ = 0;
+  size_t promised_ = 0;  // never more than what is free
   size_t capacity_ = 0;
   uint32_t next_sequence_ = 0;
 };

@@ -4,7 +4,10 @@
 // error returns. The comparison with libevent is in tests/differential.
 #include <event2/event_struct.h>
 #include <fcntl.h>
+#include <stdlib.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -165,6 +168,115 @@ TEST_P(ScheduleTest, ASignalCallbackThatFreesItsEventStopsTheRest) {
   EXPECT_EQ(runs, 1);
 }
 
+// Memory runs out while a persistent timer waits for its callback, and a
+// callback before it wants a place among the timers.
+class FullHeapTest : public ScheduleTest {
+ protected:
+  void SetUp() override {
+    ScheduleTest::SetUp();
+    timer_ = std::make_unique<TestEvent>(base(), -1, EV_PERSIST,
+                                         [this](short) { ++runs_; });
+    before_ =
+        std::make_unique<TestEvent>(base(), -1, 0, [this](short) { Before(); });
+    other_ = std::make_unique<TestEvent>(base(), -1, 0, [](short) {});
+  }
+  void TearDown() override {
+    event_set_mem_functions(malloc, realloc, free);
+    hours_.clear();
+    other_.reset();
+    before_.reset();
+    timer_.reset();
+    ScheduleTest::TearDown();
+  }
+
+  // Starts the timer, fills the heap, and turns once: `before` runs when the
+  // timer is due and before its callback.
+  void Turn(const timeval& interval) {
+    ASSERT_EQ(event_add(timer_->get(), &interval), 0);
+    event_set_mem_functions(
+        [](size_t size) { return g_refuses ? nullptr : malloc(size); },
+        [](void* memory, size_t size) {
+          return g_refuses ? nullptr : realloc(memory, size);
+        },
+        free);
+    for (;;) {
+      auto hour = std::make_unique<TestEvent>(base(), -1, 0, [](short) {});
+      g_refuses = true;
+      bool is_full = hour->AddMicros(kHour) != 0;
+      g_refuses = false;
+      if (is_full) break;
+      hours_.push_back(std::move(hour));
+    }
+    g_refuses = true;
+    while (!met_) {
+      event_active(before_->get(), EV_READ, 1);
+      Loop(EVLOOP_ONCE);
+    }
+    g_refuses = false;
+  }
+
+  void Before() {
+    if (!(timer_->get()->ev_evcallback.evcb_flags & EVLIST_ACTIVE)) return;
+    met_ = true;
+    before();
+  }
+
+  static constexpr long kHour = 3600 * 1000000L;
+  static bool g_refuses;
+  std::unique_ptr<TestEvent> timer_, before_, other_;
+  std::vector<std::unique_ptr<TestEvent>> hours_;
+  std::function<void()> before;
+  bool met_ = false;
+  int runs_ = 0;
+};
+bool FullHeapTest::g_refuses = false;
+
+TEST_P(FullHeapTest, APersistentTimerKeepsItsPlace) {
+  int added = 0;
+  before = [&] { added += other_->AddMicros(kHour) == 0; };
+  Turn({0, 1});
+  EXPECT_GE(runs_, 1);
+  EXPECT_EQ(added, 0) << "the place is taken";
+  EXPECT_EQ(timer_->Pending(EV_TIMEOUT), EV_TIMEOUT);
+  EXPECT_TRUE(log_.empty());
+}
+
+TEST_P(FullHeapTest, ADeletedTimerLeavesItsPlaceToOthers) {
+  bool added = false;
+  before = [&] {
+    timer_->Del();
+    added = other_->AddMicros(kHour) == 0;
+  };
+  Turn({0, 1});
+  EXPECT_TRUE(added);
+  EXPECT_EQ(timer_->Pending(EV_TIMEOUT), 0);
+  EXPECT_TRUE(log_.empty());
+}
+
+TEST_P(FullHeapTest, ATimerThatIsAddedAgainBeforeItRunsTakesItsOwnPlace) {
+  bool added_again = false;
+  before = [&] { added_again = timer_->AddMicros(kHour) == 0; };
+  Turn({0, 1});
+  EXPECT_TRUE(added_again);
+  EXPECT_EQ(timer_->Pending(EV_TIMEOUT), EV_TIMEOUT);
+  EXPECT_EQ(other_->AddMicros(kHour), 0) << "memory is back";
+}
+
+TEST_P(FullHeapTest, ACommonTimeoutNeedsNoPlaceOfItsOwn) {
+  const timeval interval = {0, 1};
+  const timeval* common = event_base_init_common_timeout(base(), &interval);
+  before = [&] { EXPECT_NE(other_->AddMicros(kHour), 0); };
+  Turn(*common);
+  EXPECT_GE(runs_, 1);
+  EXPECT_EQ(timer_->Pending(EV_TIMEOUT), EV_TIMEOUT);
+  g_refuses = true;
+  EXPECT_EQ(event_add(other_->get(), common), 0);
+  EXPECT_NE(before_->AddMicros(kHour), 0);
+  g_refuses = false;
+  EXPECT_TRUE(log_.empty());
+}
+
+EVOKE_ON_EVERY_BACKEND(FullHeapTest);
 EVOKE_ON_EVERY_BACKEND(ScheduleTest);
 
 }  // namespace

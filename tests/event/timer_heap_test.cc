@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/timer_heap.h"
 
+#include <event2/event.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <deque>
@@ -158,6 +160,51 @@ TEST(TimerHeap, AgreesWithASortedListOverRandomOperations) {
     }
     ASSERT_EQ(heap.size(), model.size());
   }
+}
+
+// With no memory for more slots than the first 32.
+class PromiseTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(heap_.Reserve());
+    event_set_mem_functions(
+        malloc, [](void*, size_t) -> void* { return nullptr; }, free);
+    while (heap_.Reserve()) {
+      timers_.emplace_back();
+      heap_.Insert(At(&timers_.back(), static_cast<int64_t>(timers_.size())));
+    }
+  }
+  void TearDown() override { event_set_mem_functions(malloc, realloc, free); }
+
+  TimerHeap heap_;
+  std::deque<event> timers_;
+};
+
+TEST_F(PromiseTest, APromisedSlotIsNotGivenToOthers) {
+  event* timer = heap_.Top();
+  heap_.Remove(timer);
+  EXPECT_TRUE(heap_.Reserve());
+  heap_.Promise();
+  EXPECT_FALSE(heap_.Reserve());
+  heap_.Unpromise();
+  heap_.Insert(At(timer, 0));
+  EXPECT_EQ(heap_.Top(), timer);
+  EXPECT_FALSE(heap_.Reserve());
+}
+
+TEST_F(PromiseTest, WhatIsGivenUpIsFreeForOthers) {
+  heap_.Remove(heap_.Top());
+  heap_.Remove(heap_.Top());
+  heap_.Promise();
+  heap_.Promise();
+  EXPECT_FALSE(heap_.Reserve());
+  heap_.Unpromise();
+  EXPECT_TRUE(heap_.Reserve());
+  event other = {};
+  heap_.Insert(At(&other, 0));
+  EXPECT_FALSE(heap_.Reserve());
+  heap_.Unpromise();
+  EXPECT_TRUE(heap_.Reserve());
 }
 
 }  // namespace
