@@ -388,6 +388,55 @@ SCENARIO(rate_limit_freed_while_paused,
   event_base_free(base);
 }
 
+SCENARIO(rate_limit_of_pairs_and_filters,
+         "behaviour 50, 51, 52: pairs and filters move bytes whatever their "
+         "limit, but a bucket that the program empties pauses them") {
+  struct event_base *base;
+  struct ev_token_bucket_cfg *cfg;
+  struct bufferevent *ends[2] = {NULL, NULL}, *filter;
+  struct bufferevent_rate_limit_group *group;
+  struct evbuffer *input;
+  virtual_time();
+  base = new_base();
+  cfg = ev_token_bucket_cfg_new(5, 5, 5, 5, NULL);
+  group = bufferevent_rate_limit_group_new(base, cfg);
+  rec("pair -> %d", bufferevent_pair_new(base, 0, ends));
+  filter = bufferevent_filter_new(ends[1], NULL, NULL, 0, NULL, NULL);
+  bufferevent_enable(ends[1], EV_READ);
+  bufferevent_enable(filter, EV_READ | EV_WRITE);
+  input = bufferevent_get_input(filter);
+  rec("limit -> %d", bufferevent_set_rate_limit(filter, cfg));
+  rec("at once %zd", (ssize_t)bufferevent_get_max_to_read(filter));
+  bufferevent_write(ends[0], "more than five", 14);
+  run_for_ms(base, 100);
+  if (input) rec_buffer("input", input);
+  rec("left %zd", (ssize_t)bufferevent_get_read_limit(filter));
+  rec("taken -> %d", bufferevent_decrement_read_limit(filter, 5));
+  bufferevent_write(ends[0], "later", 5);
+  run_for_ms(base, 100);
+  if (input) rec_buffer("input", input);
+  run_for_ms(base, 2000);
+  if (input) rec_buffer("input", input);
+  rec("no limit -> %d", bufferevent_set_rate_limit(filter, NULL));
+  rec("into a group -> %d",
+      bufferevent_add_to_rate_limit_group(ends[1], group));
+  rec("taken -> %d", bufferevent_rate_limit_group_decrement_read(group, 5));
+  run_for_ms(base, 1);
+  bufferevent_write(ends[0], ", in a group", 12);
+  run_for_ms(base, 100);
+  if (input) rec_buffer("input", input);
+  run_for_ms(base, 2000);
+  if (input) rec_buffer("input", input);
+  bufferevent_remove_from_rate_limit_group(ends[1]);
+  bufferevent_free(filter);
+  bufferevent_free(ends[0]);
+  bufferevent_free(ends[1]);
+  glance(base, 3);
+  bufferevent_rate_limit_group_free(group);
+  ev_token_bucket_cfg_free(cfg);
+  event_base_free(base);
+}
+
 // --- Where ours differs on purpose -------------------------------------------
 
 SCENARIO_DIFFERS(rate_limit_another_tick,
