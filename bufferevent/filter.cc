@@ -299,6 +299,8 @@ bufferevent* bufferevent_filter_new(bufferevent* underlying,
                                     void* ctx) {
   using namespace evoke;
   if (underlying == nullptr) return nullptr;
+  // Other kinds are refused then.
+  if (!LocksAreOn()) options &= ~BEV_OPT_THREADSAFE;
   auto* filter = static_cast<FilterBufferevent*>(
       AllocateZeroed(1, sizeof(FilterBufferevent)));
   if (filter == nullptr) return nullptr;

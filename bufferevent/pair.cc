@@ -8,7 +8,6 @@
 // program is told from the loop: callbacks of pairs are always deferred.
 //
 // Both ends have one lock, if any, so either may be used from any thread.
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 
@@ -55,14 +54,6 @@ bool CanTransfer(bufferevent* from, bufferevent* to) {
          ImplOf(to)->read_suspended == 0 && from->output->length() > 0;
 }
 
-// There was no memory to cut what is above the high watermark off. Nothing
-// would ever try again, so it is an error.
-void TellNoMemory(bufferevent* to) {
-  bufferevent_disable(to, EV_READ);
-  errno = ENOMEM;
-  RunEventCallback(to, BEV_EVENT_READING | BEV_EVENT_ERROR, 0);
-}
-
 // Moves what fits below the other's high watermark, or everything where there
 // is none, or where it is reached and to be ignored.
 void Transfer(bufferevent* from, bufferevent* to, bool ignore_watermark) {
@@ -80,7 +71,8 @@ void Transfer(bufferevent* from, bufferevent* to, bool ignore_watermark) {
   int moved = evbuffer_remove_buffer(from->output, to->input, bytes);
   Freeze(from, to);
   if (moved < 0) {
-    TellNoMemory(to);
+    // No memory to cut off what is above the watermark: nobody would try again.
+    FailForWantOfMemory(to, EV_READ);
     return;
   }
   if (bytes > 0) {

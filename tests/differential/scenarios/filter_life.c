@@ -431,6 +431,7 @@ SCENARIO(filter_options, "behaviour 51: which options a filter takes") {
       BEV_OPT_DEFER_CALLBACKS,
       BEV_OPT_UNLOCK_CALLBACKS,
       BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS,
+      BEV_OPT_THREADSAFE,
       0x100,
   };
   size_t i;
@@ -484,6 +485,30 @@ SCENARIO(filter_twice_in_turn,
   say(stack.far, "two");
   glance(stack.base, 2);
   say(stack.filter, "three");
+  glance(stack.base, 2);
+  rec_stack(&stack);
+  close_stack(&stack);
+}
+
+SCENARIO_DIFFERS(filter_over_filtered,
+                 "libevent's first filter takes the second's callbacks away");
+SCENARIO(filter_over_filtered,
+         "behaviour 51: of two filters over one bufferevent the first may be "
+         "freed") {
+  struct work first = {.name = "first"};
+  struct work second = {.name = "second"};
+  struct bufferevent *other;
+  struct stack stack;
+  open_stack(&stack, &first, 0);
+  other = bufferevent_filter_new(stack.near, work_in, work_out, 0, work_freed,
+                                 &second);
+  bufferevent_setcb(other, on_read, on_write, on_event, &stack.seen_filter);
+  bufferevent_free(stack.filter);
+  stack.filter = other;
+  glance(stack.base, 2);
+  bufferevent_enable(stack.filter, EV_READ);
+  say(stack.far, "in");
+  say(stack.filter, "out");
   glance(stack.base, 2);
   rec_stack(&stack);
   close_stack(&stack);
