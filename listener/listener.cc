@@ -29,6 +29,7 @@
 
 #include <new>
 
+#include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
 #include "event/deferred.h"
 #include "event/live_bases.h"
@@ -37,7 +38,14 @@
 #include "util/memory.h"
 #include "util/socket.h"
 
+namespace evoke {
+// What each listener begins with; anything else is none, or was freed.
+constexpr uint32_t kListenerMagic = 0xeb115ef3;
+}  // namespace evoke
+
 struct evconnlistener {
+  uint32_t magic = evoke::kListenerMagic;
+
   event readable;
   event retry;  // ends a pause
 
@@ -52,6 +60,7 @@ struct evconnlistener {
   int accept_flags;
   // One is the program's, until it frees the listener.
   uint32_t refs ABSL_GUARDED_BY(lock);
+  bool is_given_up ABSL_GUARDED_BY(lock);  // by the program
   bool enabled ABSL_GUARDED_BY(lock);
   bool is_short_of_fds ABSL_GUARDED_BY(lock);  // and has said so
   bool paused ABSL_GUARDED_BY(lock);           // `retry` is pending
@@ -98,6 +107,7 @@ void DecrefAndUnlock(evconnlistener* listener)
     listener->lock.Unlock();
     return;
   }
+  __atomic_store_n(&listener->magic, 0, __ATOMIC_RELAXED);
   Stop(listener);
   if (listener->flags & LEV_OPT_CLOSE_ON_FREE) {
     CloseKeepingErrno(event_get_fd(&listener->readable));
@@ -177,8 +187,8 @@ bool AcceptOne(evconnlistener* listener)
   listener->lock.Unlock();
   callback(listener, fd, address, static_cast<int>(address_bytes), arg);
   listener->lock.Lock();
-  // Not if it was freed meanwhile: the last reference is OnReadable()'s.
-  return listener->refs > 1 && listener->enabled;
+  // Not if it was freed meanwhile.
+  return !listener->is_given_up && listener->enabled;
 }
 
 void OnReadable(evutil_socket_t, short, void* arg) {
@@ -239,16 +249,22 @@ int SetOptions(int fd, unsigned flags) {
   return 0;
 }
 
-bool IsMissing(const void* argument, const char* function) {
-  if (argument != nullptr) return false;
-  LogWarn("%s: null argument", function);
+bool IsNone(const evconnlistener* listener, const char* function) {
+  if (ABSL_PREDICT_TRUE(listener != nullptr &&
+                        __atomic_load_n(&listener->magic, __ATOMIC_RELAXED) ==
+                            kListenerMagic)) {
+    return false;
+  }
+  LogWarn(
+      "%s: %s", function,
+      listener == nullptr ? "null argument" : "no listener, or a freed one");
   return true;
 }
 
 }  // namespace
 }  // namespace evoke
 
-using evoke::IsMissing;
+using evoke::IsNone;
 
 extern "C" {
 
@@ -314,8 +330,15 @@ evconnlistener* evconnlistener_new_bind(event_base* base,
 }
 
 void evconnlistener_free(evconnlistener* listener) {
-  if (IsMissing(listener, __func__)) return;
+  if (IsNone(listener, __func__)) return;
   listener->lock.Lock();
+  if (listener->is_given_up) {
+    // The reference that is left belongs to a callback further up the stack.
+    listener->lock.Unlock();
+    evoke::LogWarn("%s: freed twice", __func__);
+    return;
+  }
+  listener->is_given_up = true;
   listener->callback = nullptr;
   listener->error_callback = nullptr;
   listener->enabled = false;
@@ -323,7 +346,7 @@ void evconnlistener_free(evconnlistener* listener) {
 }
 
 int evconnlistener_enable(evconnlistener* listener) {
-  if (IsMissing(listener, __func__)) return -1;
+  if (IsNone(listener, __func__)) return -1;
   evoke::MutexLock lock(listener->lock);
   listener->enabled = true;
   // Begins when there is somebody to hand connections to.
@@ -331,7 +354,7 @@ int evconnlistener_enable(evconnlistener* listener) {
 }
 
 int evconnlistener_disable(evconnlistener* listener) {
-  if (IsMissing(listener, __func__)) return -1;
+  if (IsNone(listener, __func__)) return -1;
   evoke::MutexLock lock(listener->lock);
   listener->enabled = false;
   return evoke::Stop(listener);
@@ -339,18 +362,18 @@ int evconnlistener_disable(evconnlistener* listener) {
 
 // Base and socket never change, which makes these two safe from any thread.
 event_base* evconnlistener_get_base(evconnlistener* listener) {
-  if (IsMissing(listener, __func__)) return nullptr;
+  if (IsNone(listener, __func__)) return nullptr;
   return event_get_base(&listener->readable);
 }
 
 evutil_socket_t evconnlistener_get_fd(evconnlistener* listener) {
-  if (IsMissing(listener, __func__)) return -1;
+  if (IsNone(listener, __func__)) return -1;
   return event_get_fd(&listener->readable);
 }
 
 void evconnlistener_set_cb(evconnlistener* listener, evconnlistener_cb callback,
                            void* arg) {
-  if (IsMissing(listener, __func__)) return;
+  if (IsNone(listener, __func__)) return;
   evoke::MutexLock lock(listener->lock);
   bool starts = listener->enabled && listener->callback == nullptr;
   listener->callback = callback;
@@ -360,7 +383,7 @@ void evconnlistener_set_cb(evconnlistener* listener, evconnlistener_cb callback,
 
 void evconnlistener_set_error_cb(evconnlistener* listener,
                                  evconnlistener_errorcb error_callback) {
-  if (IsMissing(listener, __func__)) return;
+  if (IsNone(listener, __func__)) return;
   evoke::MutexLock lock(listener->lock);
   listener->error_callback = error_callback;
 }

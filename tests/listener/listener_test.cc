@@ -409,6 +409,59 @@ TEST_P(ListenerTest, NullArgumentsAreErrorsAndWarnings) {
   event_set_log_callback(nullptr);
 }
 
+// Freed memory, kept so that looking at it is allowed.
+std::vector<void*> g_freed;
+
+TEST_P(ListenerTest, WhatIsNoListenerIsRefusedWithAWarning) {
+  static int warnings;
+  warnings = 0;
+  event_set_log_callback([](int, const char*) { ++warnings; });
+  alignas(16) char memory[1024] = "not a listener";
+  auto* foreign = reinterpret_cast<evconnlistener*>(memory);
+  EXPECT_EQ(evconnlistener_enable(foreign), -1);
+  EXPECT_EQ(evconnlistener_get_fd(foreign), -1);
+  evconnlistener_free(foreign);
+  EXPECT_EQ(warnings, 3);
+
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  evconnlistener* listener = evconnlistener_new_bind(
+      base(), nullptr, nullptr, LEV_OPT_CLOSE_ON_FREE, -1,
+      reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  ASSERT_NE(listener, nullptr);
+  event_set_mem_functions(&malloc, &realloc,
+                          [](void* block) { g_freed.push_back(block); });
+  evconnlistener_free(listener);
+  EXPECT_EQ(warnings, 3);
+  evconnlistener_free(listener);
+  EXPECT_EQ(evconnlistener_disable(listener), -1);
+  EXPECT_EQ(warnings, 5);
+  event_set_mem_functions(nullptr, nullptr, nullptr);
+  for (void* block : g_freed) free(block);
+  g_freed.clear();
+  event_set_log_callback(nullptr);
+}
+
+TEST_P(ListenerTest, FreedTwiceInItsCallbackItIsFreedOnce) {
+  static int warnings;
+  warnings = 0;
+  event_set_log_callback([](int, const char*) { ++warnings; });
+  TestListener listener(base(), LEV_OPT_CLOSE_ON_FREE);
+  int fd = evconnlistener_get_fd(listener.get());
+  listener.on_accept = [&] {
+    evconnlistener_free(listener.get());
+    EXPECT_EQ(evconnlistener_get_fd(listener.get()), fd)
+        << "there until it ends";
+    listener.Free();
+  };
+  listener.Dial();
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(warnings, 1);
+  EXPECT_FALSE(IsOpen(fd));
+  event_set_log_callback(nullptr);
+}
+
 EVOKE_ON_EVERY_BACKEND(ListenerTest);
 
 // --- Every allocation fails once ---------------------------------------------
