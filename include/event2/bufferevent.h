@@ -271,7 +271,8 @@ enum bufferevent_filter_result {
   BEV_OK = 0,
   /* None can be until there are more. */
   BEV_NEED_MORE = 1,
-  /* It cannot go on; the event callback gets BEV_EVENT_ERROR. */
+  /* It cannot go on.  No callback tells: the bytes stay where they are, and
+   * it is called again when more come. */
   BEV_ERROR = 2
 };
 
@@ -283,13 +284,23 @@ typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(
     enum bufferevent_flush_mode mode, void *ctx);
 
 /*
- * Makes a bufferevent over `underlying`, whose callbacks it takes over: what is
- * read there comes through `input_filter`, what is written here goes there
- * through `output_filter`; NULL passes the bytes on as they are.  `options` are
- * BEV_OPT_...; with BEV_OPT_CLOSE_ON_FREE the filter frees `underlying`, which
- * otherwise stays the caller's and must outlive it.  Both share a lock if they
- * have one.  `free_context` (NULL: none) is called with `ctx` when the filter
- * is gone.  NULL when memory is short.
+ * Makes a bufferevent over `underlying`, on its base, and takes over its
+ * callbacks: what is read there comes through `input_filter`, what is written
+ * here goes there through `output_filter`; NULL passes the bytes on as they
+ * are.  A filter is called again as long as it says BEV_OK and there are bytes
+ * and room.  Events of `underlying` come up to the callbacks of the new one;
+ * as long as reading is not enabled here, it is paused there.
+ *
+ * `options` are BEV_OPT_...; with BEV_OPT_CLOSE_ON_FREE the filter frees
+ * `underlying`, which otherwise stays the caller's and may be freed before or
+ * after.  `free_context` (NULL: none) is called with `ctx` once, by the loop,
+ * when the filter is gone.
+ *
+ * Both have one lock, if either has one: with BEV_OPT_THREADSAFE (which counts
+ * for nothing where locking is off) an `underlying` without a lock gets the
+ * filter's, and must then be used by this thread only until the call returns.
+ *
+ * The caller frees it.  NULL when memory is short, or `underlying` is NULL.
  */
 struct bufferevent *bufferevent_filter_new(struct bufferevent *underlying,
                                            bufferevent_filter_cb input_filter,
@@ -300,9 +311,17 @@ struct bufferevent *bufferevent_filter_new(struct bufferevent *underlying,
 
 /* ---- Pairs --------------------------------------------------------------- */
 
-/* Makes two bufferevents in `pair`, each of which reads what is written to the
- * other, without a socket.  Their callbacks are always deferred.  Freeing one
- * leaves the other; each is the caller's to free.  -1 when memory is short. */
+/*
+ * Makes two bufferevents in `pair`, each of which reads what is written to the
+ * other, without a socket; bytes are moved, not copied.  Their callbacks are
+ * always deferred; with BEV_OPT_THREADSAFE they share a lock, and each may be
+ * used from any thread.  An end tells the other that it will write no more by
+ * bufferevent_flush() with EV_WRITE and BEV_FINISHED.
+ *
+ * Freeing one leaves the other, which is not told; each is the caller's to
+ * free.  0, or -1 when memory is short, there is no base, or locking is off
+ * with BEV_OPT_THREADSAFE.
+ */
 int bufferevent_pair_new(struct event_base *base, int options,
                          struct bufferevent *pair[2]);
 
