@@ -11,6 +11,7 @@
 #include "buffer/chain_pool.h"
 #include "buffer/evbuffer.h"
 #include "bufferevent/rate_limit.h"
+#include "event/debug_mode.h"
 #include "event/deferred.h"
 #include "event/event_base.h"
 #include "util/log.h"
@@ -64,7 +65,9 @@ void Finalize(event_callback*, void* arg) {
     }
   }
   if (lock != nullptr) lock->Unref();
-  Free(impl->limit);
+  FreeRateLimit(impl->limit);
+  DebugForget(&bev->ev_read);
+  DebugForget(&bev->ev_write);
   Free(impl);
 }
 

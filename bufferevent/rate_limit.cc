@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "event/deferred.h"
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -208,6 +208,12 @@ void DetachRateLimit(bufferevent* bev) {
   LeaveGroup(limit);
   limit->cfg = nullptr;
   event_del_noblock(&limit->refill);
+}
+
+void FreeRateLimit(RateLimit* limit) {
+  if (limit == nullptr) return;
+  DebugForget(&limit->refill);
+  Free(limit);
 }
 
 int64_t NowOf(event_base* base) {

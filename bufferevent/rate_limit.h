@@ -48,7 +48,7 @@ struct RateLimit {
   bool has_note;
 };
 
-// --- rate_limit.cc. All but the last with the bufferevent's lock held.
+// --- rate_limit.cc. All but the last two with the bufferevent's lock held.
 
 // Gives `bev` a RateLimit that limits nothing, if it has none. Null when memory
 // is short.
@@ -69,6 +69,9 @@ void TakeTokens(bufferevent* bev, Direction direction, size_t bytes);
 // The last reference to `bev` is gone: out of the group, and no timer more.
 // REQUIRES: `bev` has a RateLimit.
 void DetachRateLimit(bufferevent* bev);
+
+// Gives back its memory. REQUIRES: detached, or null.
+void FreeRateLimit(RateLimit* limit);
 
 // What the loop's clock says; the base's lock must not be held.
 int64_t NowOf(event_base* base);

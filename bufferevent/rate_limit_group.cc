@@ -12,6 +12,7 @@
 
 #include "bufferevent/rate_limit.h"
 #include "bufferevent/socket.h"
+#include "event/debug_mode.h"
 #include "event/deferred.h"
 #include "event/event_base.h"
 #include "util/log.h"
@@ -160,6 +161,7 @@ void OnGroupRefill(evutil_socket_t, short, void* arg) {
 void FreeGroup(event_callback*, void* arg) {
   auto* group = static_cast<Group*>(arg);
   group->lock.Destroy();
+  DebugForget(&group->refill);
   Delete(group);
 }
 
