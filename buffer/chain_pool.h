@@ -34,7 +34,7 @@ class ChainPool {
 
   // A pool with one reference, its loop's; nullptr when memory is short.
   // `shared`: threads other than the loop's may ask it (in vain).
-  [[nodiscard]] static ChainPool* Create(bool shared = false);
+  [[nodiscard]] static ChainPool* Create(bool shared);
 
   // The loop ends: everything that waits is freed, nothing is kept from now on,
   // and the loop's reference is given up. Buffers that outlive their loop go on

@@ -6,6 +6,7 @@
 
 #include "buffer/chain_list.h"
 #include "buffer/evbuffer.h"
+#include "event/debug_mode.h"
 #include "util/locks.h"
 #include "util/log.h"
 
@@ -18,16 +19,10 @@ const void* HandleOf(const evbuffer* buffer) {
   return buffer->lock == nullptr ? nullptr : buffer->lock->handle();
 }
 
-// Tells threads apart also where the program has set no thread numbers.
-const void* ThisThread() {
-  static __thread char t_identity;
-  return &t_identity;
-}
-
 // Debug mode: two threads that are inside the same buffer at once will sooner
 // or later spoil it. One of them notices the other here.
 void NoteUser(evbuffer* buffer) {
-  const void* me = ThisThread();
+  const void* me = debug_mode::ThisThread();
   const void* other = nullptr;
   if (__atomic_compare_exchange_n(&buffer->user, &other, me, /*weak=*/false,
                                   __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
@@ -43,7 +38,8 @@ void NoteUser(evbuffer* buffer) {
 }
 
 void NoteUserGone(evbuffer* buffer) {
-  if (__atomic_load_n(&buffer->user, __ATOMIC_RELAXED) != ThisThread()) {
+  if (__atomic_load_n(&buffer->user, __ATOMIC_RELAXED) !=
+      debug_mode::ThisThread()) {
     return;
   }
   if (--buffer->user_depth > 0) return;

@@ -34,6 +34,8 @@ class CountingLocks {
   }
 
   static int live() { return live_; }
+  // Whether the next ones cannot be made.
+  static void SetFailing(bool failing) { failing_ = failing; }
   // How many locks this thread holds, counted as often as it took them.
   static int depth() { return depth_; }
   // Threads that wait for a lock now, or are about to.
@@ -48,6 +50,7 @@ class CountingLocks {
 
  private:
   static void* Make(unsigned) {
+    if (failing_) return nullptr;
     ++live_;
     return new CountingLock;
   }
@@ -77,6 +80,7 @@ class CountingLocks {
   }
 
   static inline std::atomic<int> live_ = 0;
+  static inline bool failing_ = false;
   static inline std::atomic<int> waiting_ = 0;
   static inline thread_local int depth_ = 0;
   static inline thread_local std::vector<void*> history_;

@@ -288,7 +288,21 @@ TEST_F(Guard, ASharedLockTakesThePlaceOfAnother) {
   lock->Unref();
 }
 
-TEST_F(Guard, ALockThatCannotBeMadeIsToldOf) {
+TEST_F(Guard, NoLockIsToBeHad) {
+  int fd = FileWith("file");
+  OwnedBuffer buffer = NewBuffer();
+  CountingLocks::SetFailing(true);
+  EXPECT_EQ(evbuffer_enable_locking(buffer.get(), nullptr), -1);
+  EXPECT_EQ(evbuffer_file_segment_new(fd, 0, 4, 0), nullptr);
+  EXPECT_EQ(evbuffer_file_segment_new(fd, 0, 4, EVBUF_FS_CLOSE_ON_FREE),
+            nullptr);
+  CountingLocks::SetFailing(false);
+  EXPECT_EQ(evbuffer_enable_locking(buffer.get(), nullptr), 0);
+  EXPECT_EQ(evbuffer_add_file(buffer.get(), fd, 0, 4), 0)
+      << "the fd is still the caller's";
+}
+
+TEST_F(Guard, NoMemoryForALockIsToBeHad) {
   OwnedBuffer buffer = NewBuffer();
   event_set_mem_functions([](size_t) -> void* { return nullptr; }, &realloc,
                           &free);
