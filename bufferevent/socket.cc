@@ -391,10 +391,12 @@ int SetPriority(bufferevent* bev, int priority) {
   return 0;
 }
 
+// EV_FINALIZE: nobody who deletes them, not even a program by the public
+// struct, waits for their callbacks, which want the lock.
 void AssignEvents(bufferevent* bev, event_base* base, evutil_socket_t fd) {
-  event_assign(&bev->ev_read, base, fd, EV_READ | EV_PERSIST, ReadReady, bev);
-  event_assign(&bev->ev_write, base, fd, EV_WRITE | EV_PERSIST, WriteReady,
-               bev);
+  constexpr short kAlways = EV_PERSIST | EV_FINALIZE;
+  event_assign(&bev->ev_read, base, fd, EV_READ | kAlways, ReadReady, bev);
+  event_assign(&bev->ev_write, base, fd, EV_WRITE | kAlways, WriteReady, bev);
   FollowPriority(bev);
 }
 

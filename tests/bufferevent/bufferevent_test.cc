@@ -260,6 +260,49 @@ TEST_P(BuffereventTest, MovedToAnotherBaseItIsServedThere) {
   event_base_loop(other.get(), EVLOOP_NONBLOCK);
 }
 
+TEST_P(BuffereventTest, ReplaceFdClosesTheOldOneIfItIsOwned) {
+  for (int options : {0, static_cast<int>(BEV_OPT_CLOSE_ON_FREE)}) {
+    SocketPair old_pair;
+    SocketPair new_pair;
+    int old_fd = dup(old_pair[0]);
+    int new_fd = dup(new_pair[0]);
+    TestBufferevent bev(base(), old_fd, options);
+    bev.Enable(EV_READ);
+    bev.Write("moved");
+    EXPECT_EQ(bufferevent_replacefd(bev.get(), new_fd), 0);
+    EXPECT_EQ(bufferevent_getfd(bev.get()), new_fd);
+    EXPECT_EQ(IsOpen(old_fd), options == 0);
+    new_pair.Write(1, "abc");
+    Settle();
+    EXPECT_EQ(old_pair.Read(1), "");
+    EXPECT_EQ(new_pair.Read(1), "moved");
+    EXPECT_EQ(bev.Take(), "abc");
+    // The same one is neither closed nor lost.
+    EXPECT_EQ(bufferevent_replacefd(bev.get(), new_fd), 0);
+    EXPECT_TRUE(IsOpen(new_fd));
+    EXPECT_EQ(bufferevent_replacefd(bev.get(), -1), 0);
+    EXPECT_EQ(IsOpen(new_fd), options == 0);
+    EXPECT_EQ(bufferevent_getfd(bev.get()), -1);
+    bev.Free();
+    Settle();
+    if (options == 0) {
+      close(old_fd);
+      close(new_fd);
+    }
+  }
+}
+
+TEST_P(BuffereventTest, ReplaceFdNeedsAnFd) {
+  event_set_log_callback([](int, const char*) {});
+  EXPECT_EQ(bufferevent_replacefd(nullptr, 0), -1);
+  event_set_log_callback(nullptr);
+  bufferevent* pair[2];
+  ASSERT_EQ(bufferevent_pair_new(base(), 0, pair), 0);
+  EXPECT_EQ(bufferevent_replacefd(pair[0], pair_[0]), -1);
+  for (bufferevent* bev : pair) bufferevent_free(bev);
+  Settle();
+}
+
 EVOKE_ON_EVERY_BACKEND(BuffereventTest);
 
 // --- Every allocation fails once ---------------------------------------------
