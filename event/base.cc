@@ -64,9 +64,9 @@ void TakeLimits(event_base* base, const event_config* config) {
 // Takes every event out of the base without a word to the kernel, whose object
 // goes with the base (and may be a parent's, in a fork's child).
 void DetachAll(event_base* base, bool run_finalizers) {
-  constexpr short kNowhere = static_cast<short>(
-      ~(EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER |
-        kTimerPromised));
+  constexpr short kNowhere =
+      static_cast<short>(~(EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE |
+                           EVLIST_ACTIVE_LATER | kTimerPromised));
   for (evutil_socket_t fd = 0; fd < base->interests.size(); ++fd) {
     for (event* ev = base->interests.First(fd); ev != nullptr;
          ev = InterestMap::Next(ev)) {

@@ -14,6 +14,8 @@
 namespace {
 
 constexpr short kIoInterests = EV_READ | EV_WRITE | EV_CLOSED;
+constexpr short kSomewhere =
+    EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
 
 // Only its address counts: what event_self_cbarg() returns.
 char g_self_cbarg;
@@ -151,6 +153,12 @@ int event_pending(const event* ev, short what, timeval* deadline) {
     return 0;
   }
   evoke::DebugRequireSetUp(ev, __func__);
+  // One that is nowhere may outlive its base, whose lock must not be touched
+  // then.
+  if (evoke::LocksAreOn() ? !evoke::IsLiveBase(ev->ev_base)
+                          : !(FlagsOf(ev) & kSomewhere)) {
+    return 0;
+  }
   evoke::MutexLock lock(ev->ev_base->lock);
   int flags = 0;
   if (FlagsOf(ev) & EVLIST_INSERTED) {

@@ -73,6 +73,19 @@ int AdoptAfterFork(event_base* base) {
   return result;
 }
 
+void AdoptForgotten(event_base* base) {
+  // The process that was warned last: an ancestor's warning is not this one's.
+  static uint64_t warned = 0;
+  uint64_t self = ProcessToken();
+  if (__atomic_exchange_n(&warned, self, __ATOMIC_RELAXED) != self) {
+    LogWarn(
+        "base %p belongs to the parent of this process, which should have "
+        "called event_reinit() after its fork; that is done now",
+        static_cast<void*>(base));
+  }
+  AdoptAfterFork(base);
+}
+
 }  // namespace evoke
 
 extern "C" int event_reinit(event_base* base) {

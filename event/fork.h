@@ -7,7 +7,8 @@
 // first, at the price of one load: a page that the kernel wipes in a child
 // (MADV_WIPEONFORK, madvise(2)) holds a number that the base remembers. In the
 // child the base then gets kernel objects of its own, whichever function is
-// called first; event_reinit() does the same on request.
+// called first, and a warning; event_reinit() does the same on request. Only
+// freeing the base needs neither: what goes with it is the child's own.
 #ifndef EVOKE_EVENT_FORK_H_
 #define EVOKE_EVENT_FORK_H_
 
@@ -33,11 +34,18 @@ void FreeProcessToken();
 // interests. Returns 0, or -1 after logging what failed.
 int AdoptAfterFork(event_base* base);
 
+// False in a fork's child that has not adopted `base` yet.
+inline bool IsOwner(const event_base* base) {
+  return ABSL_PREDICT_TRUE(*g_process_token == base->owner);
+}
+
+// AdoptAfterFork() for a child that forgot event_reinit(); warns, once in the
+// process.
+void AdoptForgotten(event_base* base);
+
 // To be called before anything that reaches the kernel for `base`.
 inline void EnsureOwner(event_base* base) {
-  if (ABSL_PREDICT_FALSE(*g_process_token != base->owner)) {
-    AdoptAfterFork(base);
-  }
+  if (!IsOwner(base)) AdoptForgotten(base);
 }
 
 }  // namespace evoke

@@ -256,6 +256,7 @@ int event_base_loop(event_base* base, int flags) {
     evoke::LogWarn("%s: the loop of this base runs already", __func__);
     return -1;
   }
+  evoke::EnsureOwner(base);
   event_base* outer = evoke::t_running_base;
   evoke::t_running_base = base;
   base->running = true;
@@ -269,7 +270,9 @@ int event_base_loop(event_base* base, int flags) {
     result = evoke::RunTurn(base, flags);
   } while (result == evoke::kGoOn);
 
-  base->interests.FlushFired();
+  // Not in a child that was forked in a callback: the kernel's set is the
+  // parent's.
+  if (evoke::IsOwner(base)) base->interests.FlushFired();
   base->cache_time = false;
   base->cached_time_us = 0;
   base->running = false;

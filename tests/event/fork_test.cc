@@ -4,6 +4,7 @@
 #include "event/fork.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include <functional>
@@ -59,6 +60,160 @@ TEST_P(ForkTest, AChildMayCallAnythingFirstAndTheParentGoesOn) {
   EXPECT_EQ(InChild([&] { return Loop(EVLOOP_NONBLOCK); }), 0);
   ExpectParentStillReads(pair, runs);
   EXPECT_EQ(InChild([&] { return event_reinit(base()); }), 0);
+  ExpectParentStillReads(pair, runs);
+}
+
+int g_warnings;
+
+// What a child calls first, and whether the library has to say that
+// event_reinit() is missing.
+struct FirstCall {
+  const char* name;
+  bool warns;
+  std::function<int(event_base* base, event* reader)> call;
+};
+
+const FirstCall kFirstCalls[] = {
+    {"event_add of a descriptor", true,
+     [](event_base* base, event* reader) {
+       event* writer = event_new(
+           base, event_get_fd(reader), EV_WRITE,
+           [](evutil_socket_t, short, void*) {}, nullptr);
+       return event_add(writer, nullptr);
+     }},
+    {"event_add of a signal", true,
+     [](event_base* base, event*) {
+       event* on_signal = event_new(
+           base, SIGUSR2, EV_SIGNAL, [](evutil_socket_t, short, void*) {},
+           nullptr);
+       return event_add(on_signal, nullptr);
+     }},
+    {"event_add of a timer", false,
+     [](event_base*, event* reader) {
+       timeval hour = {3600, 0};
+       event_active(reader, EV_READ, 1);
+       return event_add(reader, &hour);
+     }},
+    {"event_del", true,
+     [](event_base*, event* reader) { return event_del(reader); }},
+    {"event_free", true,
+     [](event_base*, event* reader) {
+       event_free(reader);
+       return 0;
+     }},
+    {"event_free_finalize", true,
+     [](event_base*, event* reader) {
+       return event_free_finalize(0, reader, nullptr);
+     }},
+    {"event_active", false,
+     [](event_base*, event* reader) {
+       event_active(reader, EV_READ, 1);
+       return 0;
+     }},
+    {"event_base_once", true,
+     [](event_base* base, event* reader) {
+       return event_base_once(
+           base, event_get_fd(reader), EV_READ,
+           [](evutil_socket_t, short, void*) {}, nullptr, nullptr);
+     }},
+    {"event_base_loop", true,
+     [](event_base* base, event*) {
+       return event_base_loop(base, EVLOOP_NONBLOCK);
+     }},
+    {"event_base_free", false,
+     [](event_base* base, event*) {
+       event_base_free(base);
+       return 0;
+     }},
+    {"event_reinit", false,
+     [](event_base* base, event*) { return event_reinit(base); }},
+};
+
+TEST_P(ForkTest, EachCallAsTheFirstIsNoticedAndMended) {
+  for (const FirstCall& first : kFirstCalls) {
+    SCOPED_TRACE(first.name);
+    SocketPair pair;
+    int runs = 0;
+    TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST,
+                     [&](short) { ++runs; });
+    // The child must not touch what its parent has in the kernel for these.
+    TestEvent other(base(), pair[1], EV_READ, [](short) {});
+    TestEvent on_signal(base(), SIGUSR1, EV_SIGNAL | EV_PERSIST, [](short) {});
+    reader.Add();
+    other.Add();
+    on_signal.Add();
+    g_warnings = 0;
+    EXPECT_EQ(InChild([&] {
+                event_set_log_callback([](int, const char*) { ++g_warnings; });
+                if (first.call(base(), reader.get()) != 0) return 1;
+                if (g_warnings != first.warns) return 2;
+                // One more call, which has nothing to add to a warning.
+                if (strcmp(first.name, "event_base_free") == 0) return 0;
+                other.Del();
+                bool is_mended = strcmp(first.name, "event_reinit") == 0;
+                return g_warnings == !is_mended ? 0 : 3;
+              }),
+              0);
+    ExpectParentStillReads(pair, runs);
+  }
+}
+
+TEST_P(ForkTest, AChildIsWarnedOnceAndItsOwnChildAgain) {
+  SocketPair pair;
+  TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [](short) {});
+  TestEvent second(base(), pair[1], EV_READ | EV_PERSIST, [](short) {});
+  Base another = NewBase(GetParam());
+  TestEvent third(another.get(), pair[1], EV_READ | EV_PERSIST, [](short) {});
+  reader.Add();
+  second.Add();
+  third.Add();
+  g_warnings = 0;
+  EXPECT_EQ(InChild([&] {
+              event_set_log_callback([](int, const char*) { ++g_warnings; });
+              reader.Del();
+              third.Del();
+              if (g_warnings != 1) return 1;
+              return InChild([&] {
+                second.Del();
+                return g_warnings == 2 ? 0 : 2;
+              });
+            }),
+            0);
+}
+
+// The one-shot event is still in the kernel's set while its callback runs.
+TEST_P(ForkTest, AChildMayLeaveTheLoopThatItWasForkedIn) {
+  SocketPair pair;
+  int runs = 0;
+  pid_t child = -1;
+  int go[2];
+  ASSERT_EQ(pipe(go), 0);
+  TestEvent* address = nullptr;
+  TestEvent reader(base(), pair[0], EV_READ, [&](short) {
+    ++runs;
+    if (child >= 0) return;
+    child = fork();
+    char byte = 0;
+    if (child == 0) {
+      // Until the event is in the set again.
+      EXPECT_EQ(read(go[0], &byte, 1), 1);
+      event_base_loopbreak(base());
+      return;
+    }
+    address->Add();
+    EXPECT_EQ(write(go[1], &byte, 1), 1);
+    pair.Read(0);
+  });
+  address = &reader;
+  reader.Add();
+  pair.Write(1, "x");
+  EXPECT_EQ(Loop(EVLOOP_ONCE), 0);
+  if (child == 0) _exit(0);
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  close(go[0]);
+  close(go[1]);
   ExpectParentStillReads(pair, runs);
 }
 

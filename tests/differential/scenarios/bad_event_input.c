@@ -154,6 +154,7 @@ SCENARIO(event_without_base,
 SCENARIO(no_callback, "section 7: events without a callback") {
   struct event_base *base = new_base();
   ATTEMPT("event_new") {
+    event_reinit(base);
     struct event *ev = event_new(base, -1, 0, NULL, NULL);
     rec("  made %d", ev != NULL);
     if (ev) {
@@ -162,6 +163,7 @@ SCENARIO(no_callback, "section 7: events without a callback") {
     }
   }
   ATTEMPT("event_base_once") {
+    event_reinit(base);
     rec("  %d", event_base_once(base, -1, EV_TIMEOUT, NULL, NULL, ms(0)));
     rec("  loop %d", event_base_dispatch(base));
   }
@@ -273,8 +275,12 @@ SCENARIO(priority_beyond_a_smaller_number,
   event_priority_set(ev, 4);
   event_add(ev, ms(0));
   rec("fewer %d", event_base_priority_init(base, 2));
-  ATTEMPT("runs") { rec("  loop %d", event_base_loop(base, EVLOOP_NONBLOCK)); }
+  ATTEMPT("runs") {
+    event_reinit(base);
+    rec("  loop %d", event_base_loop(base, EVLOOP_NONBLOCK));
+  }
   ATTEMPT("activated") {
+    event_reinit(base);
     event_active(ev, EV_TIMEOUT, 1);
     rec("  loop %d", event_base_loop(base, EVLOOP_NONBLOCK));
   }
@@ -328,6 +334,7 @@ SCENARIO(signals_out_of_range_are_not_activated,
                                        "100000", "INT_MAX", "INT_MIN"};
   for (int i = 0; i < 6; ++i) {
     ATTEMPT(kNames[i]) {
+      event_reinit(base);
       event_base_active_by_signal(base, kSignals[i]);
       rec("  glance %d", event_base_loop(base, EVLOOP_NONBLOCK));
     }

@@ -38,7 +38,7 @@ static void rec_dump(struct event_base *base) {
       memcpy(deadline, " TIME", sizeof(" TIME"));
     int is_signal = strcmp(kind, "sig") == 0;
     // How it is spaced counts too.
-    const char *space = strstr(line, kind) + strlen(kind);
+    const char *space = strchr(line, '[') + 1 + strlen(kind);
     rec("  ADDR [%s%.*s%s%s%s", kind, (int)strspn(space, " "), space,
         is_signal || number < 0 ? "" : "FD", line + at - (is_signal ? 2 : 0),
         deadline ? (length > 16 ? " exact" : " rough") : "");
