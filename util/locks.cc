@@ -10,14 +10,10 @@
 
 namespace evoke {
 
-evthread_lock_callbacks g_lock_callbacks = {};
-evthread_condition_callbacks g_condition_callbacks = {};
-unsigned long (*g_thread_id)(void) = nullptr;
-
 namespace {
 
-// What takes the place of callbacks that the program has taken away, for the
-// objects that still have locks.
+// What stands where the program has set no callbacks, or has taken them away
+// again: for locks of the program's own, and for objects that still have some.
 constexpr evthread_lock_callbacks kNoLocks = {
     EVTHREAD_LOCK_API_VERSION,
     EVTHREAD_LOCKTYPE_RECURSIVE,
@@ -25,6 +21,14 @@ constexpr evthread_lock_callbacks kNoLocks = {
     [](void*, unsigned) {},
     [](unsigned, void*) { return 0; },
     [](unsigned, void*) { return 0; }};
+
+}  // namespace
+
+constinit evthread_lock_callbacks g_lock_callbacks = kNoLocks;
+evthread_condition_callbacks g_condition_callbacks = {};
+unsigned long (*g_thread_id)(void) = nullptr;
+
+namespace {
 
 constinit Mutex g_global_locks[static_cast<int>(Global::kCount)];
 
