@@ -31,3 +31,17 @@ for library in libevent_core libevent_pthreads; do
   echo "only $library is ours:"
   LD_LIBRARY_PATH=$TEST_TMPDIR/only_$library LD_BIND_NOW=1 "$TEST_TMPDIR/threads"
 done
+
+# A program that needs what is not there is refused by the name of the symbol.
+cat >"$TEST_TMPDIR/extra.c" <<'END'
+#include <event2/event.h>
+#include <event2/http.h>
+int main(void) { return evhttp_new(event_base_new()) == NULL; }
+END
+cc "$TEST_TMPDIR/extra.c" -levent -o "$TEST_TMPDIR/extra"
+LD_BIND_NOW=1 "$TEST_TMPDIR/extra" || die "libevent's own should have served evhttp_new"
+if LD_LIBRARY_PATH=$prefix/lib LD_BIND_NOW=1 "$TEST_TMPDIR/extra" 2>"$TEST_TMPDIR/refused"; then
+  die "evhttp_new was found, which is not there"
+fi
+grep -q 'undefined symbol: evhttp_new' "$TEST_TMPDIR/refused" ||
+  { cat "$TEST_TMPDIR/refused"; die "the missing symbol is not named"; }
