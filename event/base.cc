@@ -2,6 +2,7 @@
 //
 // Making a base, freeing it, and asking about it.
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "event/config.h"
@@ -59,6 +60,12 @@ void TakeLimits(event_base* base, const event_config* config) {
       base->max_dispatch_callbacks == INT_MAX) {
     base->limit_from_priority = INT_MAX;
   }
+}
+
+bool WantsSignalFd(const event_base* base) {
+  if (base->flags & EVENT_BASE_FLAG_USE_SIGNALFD) return true;
+  return !(base->flags & EVENT_BASE_FLAG_IGNORE_ENV) &&
+         secure_getenv("EVENT_USE_SIGNALFD") != nullptr;
 }
 
 // Takes every event out of the base without a word to the kernel, whose object
@@ -198,6 +205,7 @@ event_base* event_base_new_with_config(const event_config* config) {
     return nullptr;
   }
   base->interests.SetBackend(&base->backend);
+  if (evoke::WantsSignalFd(base)) base->signals.UseSignalFd();
   if (!evoke::EnlistBase(base) || !evoke::MakeLocks(base) ||
       !base->active.SetPriorities(1) || !evoke::GrowReady(&base->ready) ||
       !evoke::PrepareWaking(base)) {
@@ -222,6 +230,11 @@ void event_base_free_nofinalize(event_base* base) {
 
 const char* event_base_get_method(const event_base* base) {
   return IsThere(base, __func__) ? base->backend.table->name : nullptr;
+}
+
+const char* event_base_get_signal_method(const event_base* base) {
+  if (!IsThere(base, __func__)) return nullptr;
+  return base->signals.uses_signal_fd() ? "signalfd_signal" : "signal";
 }
 
 const char** event_get_supported_methods(void) {

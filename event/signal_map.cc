@@ -154,6 +154,7 @@ void SignalMap::TakeOver() {
 }
 
 int SignalMap::Forked() {
+  if (signal_fd_.is_open()) return signal_fd_.Forked();
   if (pipe_[0] < 0) return 0;
   // The old ends are closed here only; the parent has its own.
   bool handling;
@@ -180,6 +181,7 @@ int SignalMap::Forked() {
 }
 
 void SignalMap::Close() {
+  signal_fd_.Close();
   for (int signal = 0; signal < NSIG; ++signal) {
     if (old_actions_[signal] != nullptr) Unhandle(signal);
   }
@@ -216,6 +218,7 @@ int SignalMap::OpenPipe() {
 }
 
 int SignalMap::Handle(int signal) {
+  if (signal_fd_.is_open()) return signal_fd_.Handle(signal);
   if (pipe_[0] < 0 && OpenPipe() < 0) return -1;
   auto* old_action = static_cast<struct sigaction*>(
       AllocateZeroed(1, sizeof(struct sigaction)));
@@ -252,6 +255,7 @@ int SignalMap::Handle(int signal) {
 }
 
 int SignalMap::Unhandle(int signal) {
+  if (signal_fd_.is_open()) return signal_fd_.Unhandle(signal);
   struct sigaction* old_action = old_actions_[signal];
   if (old_action == nullptr) return 0;
   old_actions_[signal] = nullptr;

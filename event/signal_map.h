@@ -7,21 +7,29 @@
 // watches through an internal event at the highest priority: counting loses
 // nothing when the pipe is full. One base at a time handles the signals of a
 // process, the one that added or ran last. A signal's old disposition comes
-// back when the last event on it goes.
+// back when the last event on it goes. With signalfd (signal_fd.h), all that is
+// between the signal and its events is another.
 #ifndef EVOKE_EVENT_SIGNAL_MAP_H_
 #define EVOKE_EVENT_SIGNAL_MAP_H_
 
 #include <event2/event_struct.h>
 #include <signal.h>
 
+#include "event/signal_fd.h"
+
 namespace evoke {
 
 class SignalMap {
  public:
-  explicit SignalMap(event_base* base) : base_(base) {}
+  explicit SignalMap(event_base* base) : base_(base), signal_fd_(base) {}
   SignalMap(const SignalMap&) = delete;
   SignalMap& operator=(const SignalMap&) = delete;
   ~SignalMap();
+
+  // Signals by signalfd from now on, where the kernel has it. Before any is
+  // added.
+  void UseSignalFd() { signal_fd_.Open(); }
+  bool uses_signal_fd() const { return signal_fd_.is_open(); }
 
   // Adds a signal event, and handles its signal from now on if it is the first.
   // Returns 0, or -1 with errno set; all is then as it was.
@@ -52,7 +60,8 @@ class SignalMap {
   void KeepDeliveries();
 
   event_base* base_;
-  int count_ = 0;  // events of the program
+  SignalFd signal_fd_;  // instead of all that follows
+  int count_ = 0;       // events of the program
   int pipe_[2] = {-1, -1};
   event pipe_event_ = {};  // internal; added while any signal is handled
   event* events_[NSIG] = {};

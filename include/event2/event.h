@@ -96,9 +96,9 @@ int event_reinit(struct event_base *base);
  * name.  The string belongs to the library. */
 const char *event_base_get_method(const struct event_base *base);
 
-/* How the base learns of signals: "signal", by a handler that writes to a
- * socket pair, or "signalfd".  The string belongs to the library.  Since 2.2.
- */
+/* How the base learns of signals: "signal", by a handler that writes to a pipe,
+ * or "signalfd_signal", by signalfd(2).  The string belongs to the library.
+ * Since 2.2. */
 const char *event_base_get_signal_method(const struct event_base *base);
 
 /*
