@@ -29,26 +29,32 @@ class Control:
     def __init__(self, port, connections):
         """`connections` are there when nobody else is connected."""
         self.connections = connections
+        self.sent = self.received = 0
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.sock.settimeout(harness.LIMIT_S)
         self.stream = self.sock.makefile("rb")
 
     def stats(self, *arguments):
-        self.sock.sendall(" ".join(("stats",) + arguments).encode() + b"\r\n")
-        counters = {}
+        request = " ".join(("stats",) + arguments).encode() + b"\r\n"
+        self.sock.sendall(request)
+        self.sent += len(request)
+        counters, answered = {}, 0
         for line in iter(self.stream.readline, b"END\r\n"):
             _, name, value = line.decode().rstrip("\r\n").split(" ", 2)
             counters[name] = value
+            answered += len(line)
+        # The bytes of others: this answer is not counted yet.
+        counters["bytes_read"] = str(
+            int(counters["bytes_read"]) - self.sent)
+        counters["bytes_written"] = str(
+            int(counters["bytes_written"]) - self.received)
+        self.received += answered + len(b"END\r\n")
         return counters
 
     def compared(self):
         """The counters, once all connections but this one are closed."""
-        first = self.stats()
         counters = harness.wait_until(
             self.settled, "connections to be closed")
-        # Bytes are those up to the first asking.
-        for name in ("bytes_read", "bytes_written"):
-            counters[name] = first[name]
         return {name: value for name, value in counters.items()
                 if name not in UNEQUAL}
 
@@ -59,7 +65,10 @@ class Control:
 
     def ask(self, request):
         self.sock.sendall(request + b"\r\n")
-        return self.stream.readline()
+        answer = self.stream.readline()
+        self.sent += len(request) + 2
+        self.received += len(answer)
+        return answer
 
     def close(self):
         self.stream.close()
