@@ -319,9 +319,7 @@ int bufferevent_base_set(event_base* base, bufferevent* bev) {
   if (pool == nullptr) return -1;
   bev->ev_base = base;
   int result = bev->be_ops->set_base(bev, base);
-  if (ImplOf(bev)->limit != nullptr && !evoke::MoveRateLimit(bev, base)) {
-    result = -1;
-  }
+  if (ImplOf(bev)->limit != nullptr) evoke::MoveRateLimit(bev, base);
   evoke::BufferSetPool(bev->input, pool);
   evoke::BufferSetPool(bev->output, pool);
   return result;

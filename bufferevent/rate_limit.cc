@@ -10,6 +10,7 @@
 
 #include "event/debug_mode.h"
 #include "event/event_base.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -26,22 +27,57 @@ bool IsRefillPending(const RateLimit* limit) {
   return event_pending(&limit->refill, EV_TIMEOUT, nullptr) != 0;
 }
 
-// Sees to it that the timer runs. One that runs already is not put off: the
-// other direction waits for it.
-bool StartRefill(RateLimit* limit) {
-  return IsRefillPending(limit) ||
-         event_add(&limit->refill, &limit->rates.tick) == 0;
+Direction OtherThan(Direction direction) {
+  return direction == kReading ? kWriting : kReading;
+}
+
+// Lets the timer run for `direction`, whose bucket is empty. If it runs for the
+// other one, that comes first. False when memory is short.
+bool WaitForRefill(RateLimit* limit, Direction direction) {
+  limit->look_us[direction] =
+      SaturatingAdd(NowOf(limit->refill.ev_base), limit->rates.tick_us());
+  if (IsSuspended(limit->bev, OtherThan(direction), kSuspendRate) &&
+      IsRefillPending(limit)) {
+    return true;
+  }
+  return event_add(&limit->refill, &limit->rates.tick) == 0;
+}
+
+// There is no memory for the timer that would end the pause.
+void FailPause(RateLimit* limit, Direction direction) {
+  FailForWantOfMemory(limit->bev, direction == kReading ? EV_READ : EV_WRITE);
+  // Enabled again, it tries once more.
+  Resume(limit->bev, direction, kSuspendRate);
 }
 
 // The bucket of a direction that moves is empty.
 void Pause(RateLimit* limit, Direction direction) {
-  if (StartRefill(limit)) {
+  if (WaitForRefill(limit, direction)) {
     Suspend(limit->bev, direction, kSuspendRate);
-    return;
+  } else {
+    FailPause(limit, direction);
   }
-  FailForWantOfMemory(limit->bev, direction == kReading ? EV_READ : EV_WRITE);
-  // Enabled again, it tries once more.
-  Resume(limit->bev, direction, kSuspendRate);
+}
+
+// Lets the timer run on for the directions that are still paused.
+void RestartRefill(RateLimit* limit, int64_t now_us) {
+  int64_t next_us = INT64_MAX;
+  for (Direction direction : {kReading, kWriting}) {
+    if (!IsSuspended(limit->bev, direction, kSuspendRate)) continue;
+    int64_t* look_us = &limit->look_us[direction];
+    if (*look_us <= now_us) {
+      *look_us = SaturatingAdd(now_us, limit->rates.tick_us());
+    }
+    next_us = std::min(next_us, *look_us);
+  }
+  if (next_us == INT64_MAX) return;
+  timeval wait = TimevalFromMicros(next_us - now_us);
+  if (event_add(&limit->refill, &wait) == 0) return;
+  for (Direction direction : {kReading, kWriting}) {
+    if (IsSuspended(limit->bev, direction, kSuspendRate)) {
+      FailPause(limit, direction);
+    }
+  }
 }
 
 void OnRefill(evutil_socket_t, short, void* arg) {
@@ -50,17 +86,16 @@ void OnRefill(evutil_socket_t, short, void* arg) {
   RateLimit* limit = ImplOf(bev)->limit;
   // Another thread may have ended the limit or the bufferevent meanwhile.
   if (limit->cfg == nullptr) return;
-  limit->bucket.Refill(limit->rates, NowOf(limit->refill.ev_base));
+  int64_t now_us = NowOf(limit->refill.ev_base);
+  limit->bucket.Refill(limit->rates, now_us);
   for (Direction direction : {kReading, kWriting}) {
-    if (limit->cfg == nullptr || !IsSuspended(bev, direction, kSuspendRate)) {
-      continue;
-    }
-    if (limit->bucket.is_empty(direction)) {
-      Pause(limit, direction);
-    } else {
+    if (IsSuspended(bev, direction, kSuspendRate) &&
+        !limit->bucket.is_empty(direction)) {
       Resume(bev, direction, kSuspendRate);
     }
   }
+  // What went on may have called the program, in a pair or a filter.
+  if (limit->cfg != nullptr) RestartRefill(limit, now_us);
 }
 
 // Ends the limit of its own.
@@ -95,6 +130,7 @@ bool Limit(RateLimit* limit, const ev_token_bucket_cfg* cfg) {
   limit->bucket = bucket;
   for (Direction direction : {kReading, kWriting}) {
     if (bucket.is_empty(direction)) {
+      limit->look_us[direction] = SaturatingAdd(now_us, cfg->tick_us());
       Suspend(limit->bev, direction, kSuspendRate);
     } else {
       Resume(limit->bev, direction, kSuspendRate);
@@ -118,15 +154,14 @@ int Decrement(bufferevent* bev, Direction direction, ev_ssize_t bytes,
   bucket->Take(direction, bytes);
   if (before.is_empty(direction) == bucket->is_empty(direction)) return 0;
   if (bucket->is_empty(direction)) {
-    if (!StartRefill(limit)) {
+    if (!WaitForRefill(limit, direction)) {
       *bucket = before;
       return -1;
     }
     Suspend(bev, direction, kSuspendRate);
     return 0;
   }
-  Direction other = direction == kReading ? kWriting : kReading;
-  if (!IsSuspended(bev, other, kSuspendRate)) {
+  if (!IsSuspended(bev, OtherThan(direction), kSuspendRate)) {
     event_del_noblock(&limit->refill);
   }
   Resume(bev, direction, kSuspendRate);
@@ -194,13 +229,12 @@ void TakeTokens(bufferevent* bev, Direction direction, size_t bytes) {
   if (limit->group != nullptr) TakeGroupTokens(limit, direction, bytes);
 }
 
-bool MoveRateLimit(bufferevent* bev, event_base* base) {
+void MoveRateLimit(bufferevent* bev, event_base* base) {
   RateLimit* limit = ImplOf(bev)->limit;
-  bool was_pending = IsRefillPending(limit);
   event_del_noblock(&limit->refill);
   event_assign(&limit->refill, base, -1, 0, OnRefill, bev);
   MoveNote(limit, base);
-  return !was_pending || StartRefill(limit);
+  if (limit->cfg != nullptr) RestartRefill(limit, NowOf(base));
 }
 
 void DetachRateLimit(bufferevent* bev) {

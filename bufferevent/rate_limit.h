@@ -38,7 +38,10 @@ struct RateLimit {
   const ev_token_bucket_cfg* cfg;
   ev_token_bucket_cfg rates;
   TokenBucket bucket;
-  event refill;  // one tick after the bucket was found empty
+  // One timer for both directions. A direction looks into the bucket a tick
+  // after it was found empty, at `look_us`, whatever the other one does.
+  event refill;
+  int64_t look_us[2];
 
   bufferevent_rate_limit_group* group;  // null: in none
   // The rest is the group's.
@@ -63,8 +66,8 @@ size_t MaxToMove(bufferevent* bev, Direction direction);
 void TakeTokens(bufferevent* bev, Direction direction, size_t bytes);
 
 // `bev` has gone to another base: its timer follows.
-// REQUIRES: `bev` has a RateLimit. Returns false when memory is short.
-[[nodiscard]] bool MoveRateLimit(bufferevent* bev, event_base* base);
+// REQUIRES: `bev` has a RateLimit.
+void MoveRateLimit(bufferevent* bev, event_base* base);
 
 // The last reference to `bev` is gone: out of the group, and no timer more.
 // REQUIRES: `bev` has a RateLimit.

@@ -15,6 +15,9 @@ int64_t TickAt(const ev_token_bucket_cfg& cfg, int64_t now_us) {
   return now_us / 1000 / cfg.tick_ms;
 }
 
+// Of a common timeout's duration only the low bits are microseconds.
+constexpr long kMicrosecondsMask = 0x000fffff;
+
 bool IsRate(size_t rate_bytes, size_t burst_bytes) {
   return rate_bytes >= 1 && rate_bytes <= burst_bytes &&
          burst_bytes <= EV_RATE_LIMIT_MAX;
@@ -72,6 +75,11 @@ void TokenBucket::Take(Direction direction, int64_t bytes) {
 
 }  // namespace evoke
 
+int64_t ev_token_bucket_cfg::tick_us() const {
+  return evoke::MicrosFromTimeval(
+      {tick.tv_sec, tick.tv_usec & evoke::kMicrosecondsMask});
+}
+
 bool ev_token_bucket_cfg::operator==(const ev_token_bucket_cfg& other) const {
   for (evoke::Direction direction : {evoke::kReading, evoke::kWriting}) {
     if (rate_bytes[direction] != other.rate_bytes[direction] ||
@@ -91,8 +99,6 @@ ev_token_bucket_cfg* ev_token_bucket_cfg_new(size_t read_rate,
                                              size_t write_burst,
                                              const timeval* tick_length) {
   constexpr timeval kSecond = {1, 0};
-  // Of a common timeout's duration only the low bits are microseconds.
-  constexpr long kMicrosecondsMask = 0x000fffff;
   if (!evoke::IsRate(read_rate, read_burst) ||
       !evoke::IsRate(write_rate, write_burst)) {
     return nullptr;
@@ -101,9 +107,9 @@ ev_token_bucket_cfg* ev_token_bucket_cfg_new(size_t read_rate,
   int64_t tick_ms;
   if (tick_length->tv_usec < 0 ||
       __builtin_mul_overflow(tick_length->tv_sec, 1000L, &tick_ms) ||
-      __builtin_add_overflow(tick_ms,
-                             (tick_length->tv_usec & kMicrosecondsMask) / 1000,
-                             &tick_ms) ||
+      __builtin_add_overflow(
+          tick_ms, (tick_length->tv_usec & evoke::kMicrosecondsMask) / 1000,
+          &tick_ms) ||
       tick_ms < 1) {
     evoke::LogWarn("%s: a tick is a millisecond at least", __func__);
     return nullptr;

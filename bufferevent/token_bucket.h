@@ -26,6 +26,8 @@ struct ev_token_bucket_cfg {
   int64_t tick_ms;        // at least 1
   timeval tick;           // as the program gave it: what timers wait
 
+  // How long these wait, in microseconds.
+  int64_t tick_us() const;
   bool operator==(const ev_token_bucket_cfg& other) const;
 };
 
