@@ -53,7 +53,7 @@ inline void CheckInvariants(const evbuffer* buffer) {
   bool behind_bytes = buffer->tail == nullptr;
   for (Chain* c = buffer->first; c != nullptr; c = c->next) {
     ASSERT_LE(c->begin + c->length_bytes, c->capacity_bytes);
-    ASSERT_GE(c->refs, 1u);
+    ASSERT_GE(__atomic_load_n(&c->refs, __ATOMIC_RELAXED), 1u);
     if (behind_bytes) {
       ASSERT_EQ(c->length_bytes, 0u);
     } else {

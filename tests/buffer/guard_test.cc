@@ -288,6 +288,40 @@ TEST_F(Guard, ASharedLockTakesThePlaceOfAnother) {
   lock->Unref();
 }
 
+constexpr size_t kSegmentBytes = 12345;
+std::atomic<int> g_loads;
+
+// The first to load the segment has it wait until the second is here, too.
+void* WaitInLoad(size_t bytes) {
+  if (bytes == kSegmentBytes && ++g_loads == 1) {
+    while (CountingLocks::waiting() == 0 && g_loads < 2) {
+      std::this_thread::yield();
+    }
+  }
+  return malloc(bytes);
+}
+
+TEST_F(Guard, ASegmentOfSeveralThreadsIsLoadedOnce) {
+  int fd = FileWith(std::string(kSegmentBytes, 'f'));
+  evbuffer_file_segment* segment =
+      evbuffer_file_segment_new(fd, 0, kSegmentBytes, EVBUF_FS_DISABLE_MMAP);
+  g_loads = 0;
+  event_set_mem_functions(&WaitInLoad, &realloc, &free);
+  std::thread threads[2];
+  for (std::thread& thread : threads) {
+    thread = std::thread([segment] {
+      OwnedBuffer buffer = Locked();
+      EXPECT_EQ(evbuffer_add_file_segment(buffer.get(), segment, 0, -1), 0);
+      EXPECT_EQ(Contents(buffer.get()), std::string(kSegmentBytes, 'f'));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  event_set_mem_functions(&malloc, &realloc, &free);
+  EXPECT_EQ(g_loads, 1);
+  evbuffer_file_segment_free(segment);
+  close(fd);
+}
+
 TEST_F(Guard, NoLockIsToBeHad) {
   int fd = FileWith("file");
   OwnedBuffer buffer = NewBuffer();
