@@ -37,11 +37,18 @@ struct FilterBufferevent {
   void (*free_context)(void*);
   void* context;
 
-  bool input_left;     // the underlying holds bytes that we had no room for
-  bool filtering_out;  // what is added to the output is seen anyway
+  bool input_left;  // the underlying holds bytes that we had no room for
+  // Calls of FilterOut() that are under way: what is added to the output is
+  // seen anyway then.
+  uint8_t out_depth;
 };
 
 static_assert(offsetof(FilterBufferevent, impl) == 0);
+
+// The write callback of what lies underneath may come while we filter, and
+// filters on; with much output and a low watermark that must not fill the
+// stack. Beyond this the outer calls go on.
+constexpr int kMaxOutDepth = 50;
 
 FilterBufferevent* Self(bufferevent* bev) {
   return reinterpret_cast<FilterBufferevent*>(bev);
@@ -153,13 +160,13 @@ bool FilterOutOnce(FilterBufferevent* filter, bufferevent_flush_mode mode,
   return goes_on;
 }
 
-// True when anything was filtered.
-bool FilterOut(FilterBufferevent* filter, bufferevent_flush_mode mode) {
+// True when anything was filtered, or `any` is given.
+bool FilterOut(FilterBufferevent* filter, bufferevent_flush_mode mode,
+               bool any = false) {
   bufferevent* bev = &filter->impl.face;
-  if (mode == BEV_NORMAL && !MayFilterOut(filter, mode)) return false;
-  bool was_filtering = filter->filtering_out;
-  filter->filtering_out = true;
-  bool any = false;
+  if (mode == BEV_NORMAL && !MayFilterOut(filter, mode)) return any;
+  if (filter->out_depth == kMaxOutDepth) return any;
+  ++filter->out_depth;
   bool again;
   do {
     bool some = false;
@@ -169,7 +176,7 @@ bool FilterOut(FilterBufferevent* filter, bufferevent_flush_mode mode) {
     if (some) Trigger(bev, EV_WRITE, 0);
     again = some && goes_on && MayFilterOut(filter, mode);
   } while (again);
-  filter->filtering_out = was_filtering;
+  --filter->out_depth;
   if (any) TimersRestart(bev, EV_WRITE);
   return any;
 }
@@ -177,7 +184,7 @@ bool FilterOut(FilterBufferevent* filter, bufferevent_flush_mode mode) {
 // Told by the output of every change of its length.
 void FilterOutputChanged(evbuffer*, const evbuffer_cb_info* info, void* arg) {
   auto* bev = static_cast<bufferevent*>(arg);
-  if (info->n_added == 0 || Self(bev)->filtering_out) return;
+  if (info->n_added == 0 || Self(bev)->out_depth > 0) return;
   BuffereventGuard guard(bev);
   FilterOut(Self(bev), BEV_NORMAL);
 }
@@ -240,9 +247,9 @@ void Destroy(bufferevent* bev) {
 int Flush(bufferevent* bev, short events, bufferevent_flush_mode mode) {
   FilterBufferevent* filter = Self(bev);
   BuffereventGuard guard(bev);
-  bool any = false;
-  if ((events & EV_READ) && FilterIn(filter, mode)) any = true;
-  if ((events & EV_WRITE) && FilterOut(filter, mode)) any = true;
+  bool any = (events & EV_READ) && FilterIn(filter, mode);
+  // What came in also counts for the write timeout.
+  if (events & EV_WRITE) any = FilterOut(filter, mode, any);
   bufferevent_flush(filter->underlying, events, mode);
   return any ? 1 : 0;
 }

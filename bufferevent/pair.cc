@@ -75,7 +75,8 @@ void Transfer(bufferevent* from, bufferevent* to, bool ignore_watermark) {
     FailForWantOfMemory(to, EV_READ);
     return;
   }
-  if (bytes > 0) {
+  // Below a high watermark also a flush of nothing counts.
+  if (bytes > 0 || length < high) {
     TimersRestart(to, EV_READ);
     if (to->output->length() > 0) {
       TimersRestart(to, EV_WRITE);

@@ -294,6 +294,19 @@ TEST_P(FilterTest, FiltersLieOverFilters) {
   EXPECT_EQ(above.freed() + below.freed(), 2);
 }
 
+TEST_P(FilterTest, MuchOutputAndALowWatermarkDoNotFillTheStack) {
+  TestFilter below(near_, Repeat(1), Repeat(1));
+  TestFilter above(below.get(), Repeat(1), Repeat(1));
+  bufferevent_setwatermark(below.get(), EV_WRITE, 0, 1);
+  const std::string much(50000, 'm');
+  above->Write(much);
+  Turns(3);
+  EXPECT_EQ(far_->Take(), much);
+  above->Free();
+  below->Forget();
+  Turns(5);
+}
+
 TEST_P(FilterTest, TimeoutsDisableTheFiltersDirections) {
   timeval soon = {0, 1000};
   TestFilter filter(near_, Halve, Halve);

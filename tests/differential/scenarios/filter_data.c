@@ -433,6 +433,29 @@ SCENARIO(filter_over_filter, "behaviour 51: filters may lie over filters") {
   close_stack(&stack);
 }
 
+SCENARIO_ORACLE_CRASHES(filter_over_filter_back_pressure,
+                        "evbuffer_remove_buffer is called again before it has "
+                        "counted what it removed");
+SCENARIO(filter_over_filter_back_pressure,
+         "behaviour 51: a filter that passes on, over one whose output is at "
+         "its high watermark and goes on at once") {
+  struct work below = {.name = "below"};
+  struct seen seen = {"top", 0, 0, 0, 0, 0};
+  struct bufferevent *top;
+  struct stack stack;
+  open_stack(&stack, &below, 0);
+  bufferevent_setwatermark(stack.filter, EV_WRITE, 0, 5);
+  top = bufferevent_filter_new(stack.filter, NULL, NULL, 0, NULL, NULL);
+  bufferevent_setcb(top, on_read, on_write, on_event, &seen);
+  rec("write -> %d", say(top, "abcdefghijkl"));
+  rec_one("top", top);
+  rec_stack(&stack);
+  glance(stack.base, 3);
+  rec_buffer("far", bufferevent_get_input(stack.far));
+  if (top) bufferevent_free(top);
+  close_stack(&stack);
+}
+
 static void echo_cb(struct bufferevent *bev, void *arg) {
   struct seen *seen = arg;
   seen->reads++;
