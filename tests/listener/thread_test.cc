@@ -4,7 +4,9 @@
 // thread may do to them, and when.
 #include <event2/listener.h>
 #include <event2/thread.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include <array>
 #include <atomic>
@@ -228,6 +230,54 @@ TEST_P(ListenerThreadTest, EveryConnectionIsAnsweredOnce) {
   EXPECT_EQ(answered, kThreads * kRounds);
   EXPECT_EQ(accepted, kThreads * kRounds);
   StopLoop();
+}
+
+// --- Every allocation fails once ---------------------------------------------
+
+int g_allocations_left = -1;  // below zero: no limit
+long g_blocks = 0;
+
+void* LimitedMalloc(size_t size) {
+  if (g_allocations_left == 0) return nullptr;
+  if (g_allocations_left > 0) --g_allocations_left;
+  ++g_blocks;
+  return malloc(size);
+}
+
+void CountedFree(void* block) {
+  if (block != nullptr) --g_blocks;
+  free(block);
+}
+
+// One without a lock would look like one that has it.
+TEST(ListenerThreadMemoryTest, WithoutALockThereIsNoListener) {
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  Base base(event_base_new());
+  int next = dup(0);
+  close(next);
+  event_set_mem_functions(LimitedMalloc, nullptr, CountedFree);
+  sockaddr_in address = Loopback();
+  evconnlistener* listener = nullptr;
+  int limit = 0;
+  for (; listener == nullptr; ++limit) {
+    ASSERT_LT(limit, 100);
+    g_allocations_left = limit;
+    errno = 0;
+    listener = evconnlistener_new_bind(
+        base.get(), Answer, nullptr, kFlags | LEV_OPT_DISABLED, -1,
+        reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    g_allocations_left = -1;
+    if (listener == nullptr) {
+      EXPECT_EQ(g_blocks, 0) << "after " << limit << " allocations";
+      EXPECT_EQ(fcntl(next, F_GETFD), -1) << "the socket is open";
+    }
+  }
+  // The listener, its lock, and what the lock is made of.
+  EXPECT_GE(limit, 3);
+  evconnlistener_free(listener);
+  EXPECT_EQ(event_base_loop(base.get(), EVLOOP_NONBLOCK), 1);
+  EXPECT_EQ(g_blocks, 0);
+  event_set_mem_functions(nullptr, nullptr, nullptr);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, ListenerThreadTest,
