@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "absl/base/optimization.h"
@@ -18,6 +19,9 @@ namespace {
 constexpr short kInterests = EV_READ | EV_WRITE | EV_CLOSED;
 constexpr int32_t kFirstSize = 32;
 constexpr int32_t kEndOfFired = -1;
+// Up to here the map grows for any number; beyond, a number that is no open fd
+// would cost up to gigabytes.
+constexpr int32_t kUncheckedSize = 65536;
 
 auto& LinkOf(event* ev) { return ev->ev_.ev_io.ev_io_next; }
 using EventsOnFd = Stack<event, LinkOf>;
@@ -199,6 +203,10 @@ size_t InterestMap::RoomBytes() const {
 
 bool InterestMap::GrowTo(evutil_socket_t fd) {
   if (fd < size_) return true;
+  if (fd >= kUncheckedSize && fcntl(fd, F_GETFD) < 0) {
+    LogWarnErrno("fd %d cannot be watched", fd);
+    return false;
+  }
   int64_t size = size_ == 0 ? kFirstSize : size_;
   while (size <= fd) size *= 2;
   if (size > INT32_MAX) size = INT32_MAX;

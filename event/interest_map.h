@@ -36,8 +36,9 @@ class InterestMap {
   void SetBackend(const OpenBackend* backend) { backend_ = backend; }
 
   // Adds an I/O event to its fd and tells the backend. A negative fd is
-  // accepted and waits for nothing. Returns 0, or -1 with errno set; the map is
-  // then as it was.
+  // accepted and waits for nothing; one above 65,535 must be open when it comes
+  // for the first time. Returns 0, or -1 with errno set; the map is then as it
+  // was.
   [[nodiscard]] int Add(event* ev);
 
   // Takes the event out and tells the backend at once. -1 when the backend

@@ -4,7 +4,9 @@
 // writes down what it is told.
 #include "event/interest_map.h"
 
+#include <errno.h>
 #include <evoke/backend.h>
+#include <limits.h>
 
 #include <map>
 #include <string>
@@ -224,7 +226,7 @@ TEST_F(InterestMapTest, ARebuiltBackendIsToldEverythingAgain) {
 
 TEST_F(InterestMapTest, GrowingKeepsEventsAndRoom) {
   std::vector<std::unique_ptr<TestEvent>> events;
-  for (int fd : {3, 40, 300, 5000, 70000}) {
+  for (int fd : {3, 40, 300, 5000, 65000}) {
     events.push_back(
         std::make_unique<TestEvent>(base(), fd, EV_READ, [](short) {}));
     EXPECT_EQ(events.back()->Add(), 0);
@@ -232,6 +234,20 @@ TEST_F(InterestMapTest, GrowingKeepsEventsAndRoom) {
   Changes();
   for (auto& event : events) EXPECT_EQ(event->Del(), 0);
   EXPECT_EQ(Changes().size(), 5u);
+}
+
+// What a program takes for a descriptor may be garbage.
+TEST_F(InterestMapTest, AHugeNumberThatIsNotOpenCostsNoMemory) {
+  event_set_log_callback([](int, const char*) {});
+  for (int fd : {65536, 100000000, INT_MAX}) {
+    TestEvent ev(base_.get(), fd, EV_READ, [](short) {});
+    EXPECT_EQ(ev.Add(), -1) << fd;
+    EXPECT_EQ(errno, EBADF) << fd;
+    EXPECT_LT(base_->interests.size(), 65536);
+  }
+  event_set_log_callback(nullptr);
+  TestEvent ev(base_.get(), 65535, EV_READ, [](short) {});
+  EXPECT_EQ(ev.Add(), 0);
 }
 
 TEST_F(InterestMapTest, TheLastAddedRunsFirst) {

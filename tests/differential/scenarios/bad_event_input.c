@@ -353,6 +353,20 @@ SCENARIO(descriptors_out_of_range,
   event_base_free(base);
 }
 
+SCENARIO(huge_descriptor_that_is_not_open,
+         "section 7: garbage for a descriptor does not cost gigabytes") {
+  struct event_base *base = new_base();
+  struct event *ev = event_new(base, 3000000, EV_READ, on_event, "reader");
+  ATTEMPT("add") {
+    event_reinit(base);
+    rec_call("  add", event_add(ev, NULL), ev);
+  }
+  event_free(ev);
+  event_base_free(base);
+}
+SCENARIO_DIFFERS(huge_descriptor_that_is_not_open,
+                 "libevent's poll and select take any number");
+
 SCENARIO(unknown_event_flags,
          "section 7: unknown bits in an event's flags are ignored") {
   evutil_socket_t fds[2];
