@@ -83,7 +83,17 @@ void AdoptForgotten(event_base* base) {
         "called event_reinit() after its fork; that is done now",
         static_cast<void*>(base));
   }
+  if (HasOwnObjects(base)) {
+    base->owner = self;
+  } else {
+    AdoptAfterFork(base);
+  }
+}
+
+void AdoptToDelete(event_base* base) {
+  if (HasOwnObjects(base)) return;
   AdoptAfterFork(base);
+  base->owner |= kOnlyDeletes;
 }
 
 }  // namespace evoke

@@ -34,7 +34,7 @@ void FreeProcessToken();
 // interests. Returns 0, or -1 after logging what failed.
 int AdoptAfterFork(event_base* base);
 
-// False in a fork's child that has not adopted `base` yet.
+// False in a fork's child that has not adopted `base` yet, or only to delete.
 inline bool IsOwner(const event_base* base) {
   return ABSL_PREDICT_TRUE(*g_process_token == base->owner);
 }
@@ -43,9 +43,27 @@ inline bool IsOwner(const event_base* base) {
 // process.
 void AdoptForgotten(event_base* base);
 
+// AdoptAfterFork() for a child that takes leave of what its parent had, as many
+// do before they execute another program: no warning, as long as it does not
+// use the base.
+void AdoptToDelete(event_base* base);
+
+// With this bit in its owner, a base was adopted by AdoptToDelete().
+inline constexpr uint64_t kOnlyDeletes = uint64_t{1} << 63;
+
+// Are the base's kernel objects this process's?
+inline bool HasOwnObjects(const event_base* base) {
+  return (base->owner & ~kOnlyDeletes) == *g_process_token;
+}
+
 // To be called before anything that reaches the kernel for `base`.
 inline void EnsureOwner(event_base* base) {
   if (!IsOwner(base)) AdoptForgotten(base);
+}
+
+// The same before something is taken away only.
+inline void EnsureOwnerToDelete(event_base* base) {
+  if (!IsOwner(base)) AdoptToDelete(base);
 }
 
 }  // namespace evoke

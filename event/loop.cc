@@ -272,7 +272,7 @@ int event_base_loop(event_base* base, int flags) {
 
   // Not in a child that was forked in a callback: the kernel's set is the
   // parent's.
-  if (evoke::IsOwner(base)) base->interests.FlushFired();
+  if (evoke::HasOwnObjects(base)) base->interests.FlushFired();
   base->cache_time = false;
   base->cached_time_us = 0;
   base->running = false;

@@ -181,7 +181,7 @@ int DeleteEvent(event* ev) {
     if (ABSL_PREDICT_FALSE(base->waiting)) WakeAfterDelete(base);
     return 0;
   }
-  EnsureOwner(base);
+  EnsureOwnerToDelete(base);
   Leave(ev, EVLIST_INSERTED);
   int result = (ev->ev_events & EV_SIGNAL) ? base->signals.Remove(ev)
                                            : base->interests.Remove(ev);
@@ -314,16 +314,17 @@ int DeleteAndWait(event* ev, Wait wait) {
   MutexLock lock(base->lock);
   if (FlagsOf(ev) & EVLIST_FINALIZING) return 0;
   int result = 0;
+  bool was_waiting = (FlagsOf(ev) & EVLIST_INSERTED) != 0;
   if (FlagsOf(ev) & kSomewhere) {
     result = DeleteEvent(ev);
   } else {
     StopDeliveries(ev);
-    if (!(ev->ev_events & EV_SIGNAL)) {
-      // Taking out the fd may have been put off, and the program is likely to
-      // close it next.
-      EnsureOwner(base);
-      base->interests.FlushFired(ev->ev_fd);
-    }
+  }
+  if (!was_waiting && !(ev->ev_events & EV_SIGNAL) && ev->ev_fd >= 0) {
+    // Taking out the fd may have been put off, as of an event that is active
+    // for its timeout, and the program is likely to close it next.
+    EnsureOwnerToDelete(base);
+    base->interests.FlushFired(ev->ev_fd);
   }
   if (ABSL_PREDICT_FALSE(base->running_event == ev) && wait != Wait::kNever &&
       (wait == Wait::kAlways || !(ev->ev_events & EV_FINALIZE))) {

@@ -53,7 +53,7 @@ int MakeNotifiable(event_base* base) {
 
 int WakeSlow(event_base* base) {
   // In a fork's child nobody waits, and the eventfd is the parent's.
-  EnsureOwner(base);
+  EnsureOwnerToDelete(base);
   if (!base->waiting || base->wake_sent || IsLoopThread(base)) return 0;
   if (MakeNotifiable(base) < 0) return -1;
   const uint64_t one = 1;

@@ -94,14 +94,14 @@ const FirstCall kFirstCalls[] = {
        event_active(reader, EV_READ, 1);
        return event_add(reader, &hour);
      }},
-    {"event_del", true,
+    {"event_del", false,
      [](event_base*, event* reader) { return event_del(reader); }},
-    {"event_free", true,
+    {"event_free", false,
      [](event_base*, event* reader) {
        event_free(reader);
        return 0;
      }},
-    {"event_free_finalize", true,
+    {"event_free_finalize", false,
      [](event_base*, event* reader) {
        return event_free_finalize(0, reader, nullptr);
      }},
@@ -147,9 +147,12 @@ TEST_P(ForkTest, EachCallAsTheFirstIsNoticedAndMended) {
                 event_set_log_callback([](int, const char*) { ++g_warnings; });
                 if (first.call(base(), reader.get()) != 0) return 1;
                 if (g_warnings != first.warns) return 2;
-                // One more call, which has nothing to add to a warning.
                 if (strcmp(first.name, "event_base_free") == 0) return 0;
+                // Who only takes away is not warned.
                 other.Del();
+                if (g_warnings != first.warns) return 4;
+                // One more call, which has nothing to add to a warning.
+                other.Add();
                 bool is_mended = strcmp(first.name, "event_reinit") == 0;
                 return g_warnings == !is_mended ? 0 : 3;
               }),
@@ -170,11 +173,14 @@ TEST_P(ForkTest, AChildIsWarnedOnceAndItsOwnChildAgain) {
   g_warnings = 0;
   EXPECT_EQ(InChild([&] {
               event_set_log_callback([](int, const char*) { ++g_warnings; });
-              reader.Del();
+              if (Loop(EVLOOP_NONBLOCK) != 0) return 3;
               third.Del();
+              third.Add();
               if (g_warnings != 1) return 1;
               return InChild([&] {
                 second.Del();
+                if (g_warnings != 1) return 4;
+                second.Add();
                 return g_warnings == 2 ? 0 : 2;
               });
             }),
