@@ -6,7 +6,7 @@
 // differs on purpose. Times are such that no two timers expire together.
 #include "tests/differential/scenarios/rate_limit_support.h"
 
-enum { kPrograms = 24, kCalls = 60 };
+enum { kPrograms = 12, kCalls = 60 };
 
 static unsigned long g_state;
 
