@@ -165,7 +165,8 @@ evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
   // What can never go by sendfile(2) is loaded at once: the program hears now
   // of a file that cannot be.
   bool load = (flags & EVBUF_FS_DISABLE_SENDFILE) != 0;
-  if (!segment->lock.Init(LockKind::kPlain) ||
+  bool lock = (flags & EVBUF_FS_DISABLE_LOCKING) == 0;
+  if ((lock && !segment->lock.Init(LockKind::kPlain)) ||
       (load && !FileSegmentLoad(segment))) {
     segment->lock.Destroy();
     Delete(segment);

@@ -159,7 +159,8 @@ int evbuffer_add_file(struct evbuffer *buf, int fd, ev_off_t offset,
 
 /* ---- File segments ------------------------------------------------------ */
 
-/* A part of a file that several buffers can share.  Opaque. */
+/* A part of a file that several buffers can share, those of several threads too
+ * where threading is on.  Opaque. */
 struct evbuffer_file_segment;
 
 /* Flags of evbuffer_file_segment_new(), or-ed together. */

@@ -322,6 +322,20 @@ TEST_F(Guard, ASegmentOfSeveralThreadsIsLoadedOnce) {
   close(fd);
 }
 
+TEST_F(Guard, ASegmentHasALockUnlessItIsToHaveNone) {
+  int fd = FileWith("file");
+  for (bool locked : {true, false}) {
+    evbuffer_file_segment* segment = evbuffer_file_segment_new(
+        fd, 0, 4, locked ? 0 : EVBUF_FS_DISABLE_LOCKING);
+    EXPECT_EQ(CountingLocks::live(), live_before_ + (locked ? 1 : 0));
+    OwnedBuffer buffer = NewBuffer();
+    EXPECT_EQ(evbuffer_add_file_segment(buffer.get(), segment, 0, -1), 0);
+    EXPECT_EQ(Contents(buffer.get()), "file");
+    evbuffer_file_segment_free(segment);
+  }
+  close(fd);
+}
+
 TEST_F(Guard, NoLockIsToBeHad) {
   int fd = FileWith("file");
   OwnedBuffer buffer = NewBuffer();
