@@ -182,11 +182,18 @@ class Daemon:
             return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
 
     def stop(self, how=signal.SIGTERM, limit_s=LIMIT_S):
-        """Ends it in its own way; returns its exit status."""
+        """Ends it in its own way; returns its exit status. What a library
+        has warned of is a failure."""
         if self.running():
             self.process.send_signal(how)
         try:
-            return self.process.wait(limit_s)
+            status = self.process.wait(limit_s)
+            warnings = [line for line in self.log().splitlines()
+                        if line.startswith(("[warn]", "[err]"))]
+            if warnings:
+                raise AssertionError("%s on %s: %s" % (
+                    self.name, self.library, warnings[:10]))
+            return status
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
