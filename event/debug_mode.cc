@@ -2,12 +2,12 @@
 #include "event/debug_mode.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 
 #include "event/event_base.h"
 #include "util/locks.h"
 #include "util/log.h"
 #include "util/memory.h"
+#include "util/process_mutex.h"
 
 namespace evoke {
 
@@ -19,15 +19,7 @@ namespace {
 
 constexpr size_t kFirstCapacity = 64;
 
-pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-class TableLock {
- public:
-  TableLock() { pthread_mutex_lock(&g_mutex); }
-  ~TableLock() { pthread_mutex_unlock(&g_mutex); }
-  TableLock(const TableLock&) = delete;
-  TableLock& operator=(const TableLock&) = delete;
-};
+constinit ProcessMutex g_mutex;  // over the table
 
 // Which addresses are events: open addressing, at most half full.
 struct Entry {
@@ -105,7 +97,7 @@ void Erase(Entry* entry) {
 enum class State { kUnknown, kSetUp, kAdded, kModeIsOff };
 
 State StateOf(const event* ev) {
-  TableLock lock;
+  ProcessMutexLock lock(g_mutex);
   if (!DebugModeIsOn()) return State::kModeIsOff;
   const Entry* entry = Find(ev);
   if (entry == nullptr) return State::kUnknown;
@@ -149,7 +141,7 @@ void BeforeAssign(const event* ev, evutil_socket_t fd, short events,
 void SetUp(const event* ev) {
   bool has_room;
   {
-    TableLock lock;
+    ProcessMutexLock lock(g_mutex);
     if (!DebugModeIsOn()) return;
     if (Entry* entry = Find(ev)) {
       entry->added = false;
@@ -173,12 +165,12 @@ void Require(const event* ev, const char* function) {
 }
 
 void SetAdded(const event* ev, bool added) {
-  TableLock lock;
+  ProcessMutexLock lock(g_mutex);
   if (Entry* entry = Find(ev)) entry->added = added;
 }
 
 void Forget(const event* ev) {
-  TableLock lock;
+  ProcessMutexLock lock(g_mutex);
   if (Entry* entry = Find(ev)) Erase(entry);
 }
 
@@ -221,7 +213,7 @@ void CheckThread(event_base* base, const char* function) {
 }  // namespace debug_mode
 
 void EndDebugMode() {
-  debug_mode::TableLock lock;
+  ProcessMutexLock lock(debug_mode::g_mutex);
   if (DebugModeIsOn()) debug_mode::SetMode(DebugMode::kOff);
   debug_mode::DropTable();
 }

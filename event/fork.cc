@@ -7,6 +7,7 @@
 
 #include "event/wake.h"
 #include "util/log.h"
+#include "util/process_mutex.h"
 
 namespace evoke {
 
@@ -18,13 +19,14 @@ volatile uint64_t* g_wiped_page = nullptr;
 // process numbers, which may come again (in another pid namespace, or when the
 // ancestor is gone), these differ from those of all ancestors.
 uint64_t g_last_token = 0;
+constinit ProcessMutex g_token_mutex;  // over who makes one
 
 }  // namespace
 
 const volatile uint64_t* g_process_token = &g_plain_token;
 
 uint64_t ProcessToken() {
-  MutexLock lock(GlobalLock(Global::kProcessToken));
+  ProcessMutexLock lock(g_token_mutex);
   if (g_wiped_page == nullptr) {
     size_t bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     void* page = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
@@ -49,13 +51,35 @@ void FreeProcessToken() {
   g_wiped_page = nullptr;
 }
 
+namespace {
+
+// The thread that ran the loop is the parent's alone: nobody waits in the
+// child, and no callback runs there.
+void ForgetParentsLoop(event_base* base) {
+  base->running = base->waiting = false;
+  base->interests.PutOffChanges(false);
+  base->flush.ForgetRun();
+  base->running_priority = -1;
+  base->running_event = nullptr;
+  base->deliveries_left = 0;
+  base->cache_time = false;
+  base->cached_time_us = 0;
+  if (base->callback_waiters == 0) return;
+  // Who waits for the callback's end is the parent's as well. A condition that
+  // somebody waits for can't be freed, so it is left to itself.
+  base->callback_waiters = 0;
+  if (!base->callback_done.Init()) {
+    LogWarn("%s: no memory for a condition variable", __func__);
+  }
+}
+
+}  // namespace
+
 int AdoptAfterFork(event_base* base) {
+  bool is_child = !HasOwnObjects(base);
   base->owner = ProcessToken();
-  if (base->waiting) {
-    // The thread that waits in it is the parent's.
-    base->waiting = false;
-    base->running = false;
-    base->interests.PutOffChanges(false);
+  if (base->waiting || (is_child && base->running && !IsLoopThread(base))) {
+    ForgetParentsLoop(base);
   }
   int result = 0;
   if (base->backend.table->forked(base->backend.state) < 0) {

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/locks.h"
 #include "util/memory.h"
+#include "util/process_mutex.h"
 
 namespace evoke {
 
@@ -25,6 +25,8 @@ struct Table {
 };
 
 constexpr size_t kFirstSlots = 64;
+
+constinit ProcessMutex g_mutex;  // over who writes
 
 Slot g_first_slots[kFirstSlots];
 constinit Table g_first_table = {nullptr, kFirstSlots - 1, g_first_slots};
@@ -92,14 +94,14 @@ void Tidy(Table& table, size_t i) {
 }  // namespace
 
 bool EnlistBase(const event_base* base) {
-  MutexLock lock(GlobalLock(Global::kBases));
+  ProcessMutexLock lock(g_mutex);
   if (g_used >= g_table->mask / 2 && !Grow()) return false;
   Put(*g_table, base);
   return true;
 }
 
 void DelistBase(const event_base* base) {
-  MutexLock lock(GlobalLock(Global::kBases));
+  ProcessMutexLock lock(g_mutex);
   Slot& slot = Find(*g_table, base);
   if (slot != base) return;
   Store(slot, Grave());
@@ -112,7 +114,7 @@ bool IsLiveBase(const event_base* base) {
 }
 
 void FreeBaseTables() {
-  MutexLock lock(GlobalLock(Global::kBases));
+  ProcessMutexLock lock(g_mutex);
   Table* table = g_table->older;
   if (g_table != &g_first_table) g_table->older = nullptr;
   while (table != nullptr && table != &g_first_table) {

@@ -35,7 +35,7 @@ constinit Mutex g_global_locks[static_cast<int>(Global::kCount)];
 bool g_setup_is_forbidden = false;
 
 void RequireEarlySetup(const char* function) {
-  if (!g_setup_is_forbidden) return;
+  if (!__atomic_load_n(&g_setup_is_forbidden, __ATOMIC_RELAXED)) return;
   LogFatal(1, "%s: threading is to be set up before any base is made",
            function);
 }
@@ -58,7 +58,9 @@ bool AreSame(const evthread_condition_callbacks& a,
 
 }  // namespace
 
-void ForbidThreadSetup() { g_setup_is_forbidden = true; }
+void ForbidThreadSetup() {
+  __atomic_store_n(&g_setup_is_forbidden, true, __ATOMIC_RELAXED);
+}
 
 bool Mutex::Init(LockKind kind) {
   if (ABSL_PREDICT_TRUE(!LocksAreOn())) return true;

@@ -170,15 +170,8 @@ class Condition {
 };
 
 // Locks that are there once for the whole process, made when threading is
-// turned on.
-enum class Global {
-  kSignals,
-  kRandom,
-  kDebugMode,
-  kProcessToken,
-  kBases,
-  kCount
-};
+// turned on. (For what threads share even without, see process_mutex.h.)
+enum class Global { kSignals, kRandom, kCount };
 Mutex& GlobalLock(Global which);
 
 // Makes those that are missing. False when memory is short.
