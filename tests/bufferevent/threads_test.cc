@@ -5,6 +5,7 @@
 // is gone. Meant to be run under ThreadSanitizer too.
 #include <event2/thread.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 
 #include <atomic>
@@ -113,15 +114,20 @@ struct Side {
 
 // Two sides with a pair of sockets between them, maybe on two loops.
 struct Connection {
+  Connection() = default;
   Connection(event_base* one, event_base* other, int options) {
     int fds[2];
     EXPECT_EQ(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    event_base* bases[2] = {one, other};
-    for (int i = 0; i < 2; ++i) {
-      evutil_make_socket_nonblocking(fds[i]);
-      sides[i].bev = bufferevent_socket_new(bases[i], fds[i], options);
-      EXPECT_NE(sides[i].bev, nullptr);
-      sides[i].SetCallbacks();
+    for (int fd : fds) evutil_make_socket_nonblocking(fd);
+    Take(bufferevent_socket_new(one, fds[0], options),
+         bufferevent_socket_new(other, fds[1], options));
+  }
+  void Take(bufferevent* one, bufferevent* other) {
+    sides[0].bev = one;
+    sides[1].bev = other;
+    for (Side& side : sides) {
+      ASSERT_NE(side.bev, nullptr);
+      side.SetCallbacks();
     }
     for (Side& side : sides) bufferevent_enable(side.bev, EV_READ);
   }
@@ -131,12 +137,20 @@ struct Connection {
   Side sides[2];
 };
 
-// One of eight threads.
+using Loops = std::vector<std::unique_ptr<Loop>>;
+using Connections = std::vector<std::unique_ptr<Connection>>;
+
+// One of eight threads. What may be freed only when the loops have ended goes
+// to `remains`. Somebody listens on `port`.
 class Worker {
  public:
-  Worker(unsigned seed, const std::vector<std::unique_ptr<Loop>>& loops,
-         const std::vector<std::unique_ptr<Connection>>& connections)
-      : random_(seed), loops_(loops), connections_(connections) {}
+  Worker(unsigned seed, const Loops& loops, const Connections& connections,
+         Connections* remains, int port)
+      : random_(seed),
+        loops_(loops),
+        connections_(connections),
+        remains_(remains),
+        port_(port) {}
 
   void Run(int operations) {
     for (int i = 0; i < operations; ++i) {
@@ -223,25 +237,137 @@ class Worker {
     }
   }
 
-  // A connection of this thread's own, which it frees whatever is under way.
+  event_base* AnyBase() { return loops_[Draw(loops_.size())]->base(); }
+
+  // Bufferevents of this thread's own, which it frees whatever is under way.
   // No callback has the right to find its `Side` gone.
   void ComeAndGo() {
-    static constexpr int kOptions[] = {kThreadSafe,
-                                       kThreadSafe | BEV_OPT_DEFER_CALLBACKS};
-    auto connection = std::make_unique<Connection>(
-        loops_[Draw(loops_.size())]->base(),
-        loops_[Draw(loops_.size())]->base(), kOptions[Draw(2)]);
+    switch (Draw(6)) {
+      case 0:
+        return ComeAsConnection();
+      case 1:
+        return ComeWithoutLockInCallbacks();
+      case 2:
+        return ComeAsPair();
+      case 3:
+        return ComeAsFilter();
+      case 4:
+        return Connect();
+      case 5:
+        return TimeOut();
+    }
+  }
+
+  int AnyLockedOption() {
+    return Draw(2) ? kThreadSafe : kThreadSafe | BEV_OPT_DEFER_CALLBACKS;
+  }
+
+  void DoSome(Connection* connection) {
     for (size_t left = Draw(12); left > 0; --left) {
       Do(&connection->sides[Draw(2)]);
     }
+  }
+
+  void ComeAsConnection() {
+    auto connection =
+        std::make_unique<Connection>(AnyBase(), AnyBase(), AnyLockedOption());
+    evbuffer* input = bufferevent_get_input(connection->sides[0].bev);
+    auto count = [](evbuffer*, const evbuffer_cb_info* info, void* arg) {
+      *static_cast<size_t*>(arg) += info->n_added;
+    };
+    auto added = std::make_unique<size_t>(0);
+    if (Draw(2)) evbuffer_defer_callbacks(input, AnyBase());
+    if (Draw(2)) evbuffer_add_cb(input, count, added.get());
+    DoSome(connection.get());
     connection->Free();
   }
 
+  void ComeWithoutLockInCallbacks() {
+    auto connection =
+        std::make_unique<Connection>(AnyBase(), AnyBase(), kUnlocked);
+    DoSome(connection.get());
+    connection->Free();
+    // A callback may be in it until the loops have ended.
+    remains_->push_back(std::move(connection));
+  }
+
+  void ComeAsPair() {
+    Connection connection;
+    bufferevent* pair[2];
+    ASSERT_EQ(bufferevent_pair_new(AnyBase(), BEV_OPT_THREADSAFE, pair), 0);
+    connection.Take(pair[0], pair[1]);
+    for (size_t left = Draw(12); left > 0; --left) {
+      Side* side = &connection.sides[Draw(2)];
+      Draw(2) ? Write(side) : Settings(side);
+    }
+    connection.Free();
+  }
+
+  void ComeAsFilter() {
+    Connection connection(AnyBase(), AnyBase(), AnyLockedOption());
+    bufferevent* under = connection.sides[0].bev;
+    // With the lock: what came already must not call a filter half made.
+    bufferevent_lock(under);
+    bufferevent* filter = bufferevent_filter_new(
+        under, nullptr, nullptr, kThreadSafe | BEV_OPT_DEFER_CALLBACKS, nullptr,
+        nullptr);
+    bufferevent_unlock(under);
+    ASSERT_NE(filter, nullptr);
+    connection.Take(filter, connection.sides[1].bev);
+    for (size_t left = Draw(12); left > 0; --left) {
+      Side* side = &connection.sides[Draw(2)];
+      Draw(2) ? Write(side) : Settings(side);
+    }
+    connection.Free();
+  }
+
+  void Connect() {
+    Side side;
+    side.bev = bufferevent_socket_new(AnyBase(), -1, AnyLockedOption());
+    side.SetCallbacks();
+    bufferevent_enable(side.bev, EV_READ);
+    if (Draw(2)) Write(&side);
+    // A port where nobody listens, and one where somebody does.
+    bufferevent_socket_connect_hostname(side.bev, nullptr, AF_INET, "127.0.0.1",
+                                        Draw(2) ? 1 : port_);
+    for (size_t left = Draw(6); left > 0; --left) {
+      Draw(2) ? Write(&side) : Settings(&side);
+    }
+    bufferevent_free(side.bev);
+  }
+
+  void TimeOut() {
+    Connection connection(AnyBase(), AnyBase(), AnyLockedOption());
+    timeval soon = {0, static_cast<suseconds_t>(Draw(300))};
+    for (Side& side : connection.sides) {
+      bufferevent_set_timeouts(side.bev, &soon, &soon);
+      bufferevent_enable(side.bev, EV_READ | EV_WRITE);
+    }
+    DoSome(&connection);
+    connection.Free();
+  }
+
   std::mt19937 random_;
-  const std::vector<std::unique_ptr<Loop>>& loops_;
-  const std::vector<std::unique_ptr<Connection>>& connections_;
+  const Loops& loops_;
+  const Connections& connections_;
+  Connections* remains_;
+  int port_;
   char bytes_[3000] = {};
 };
+
+// A socket on the loopback that listens, and its port.
+int Listen(int* port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(listen(fd, 128), 0);
+  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  *port = ntohs(address.sin_port);
+  return fd;
+}
 
 class ThreadsTest : public ::testing::TestWithParam<const char*> {
  protected:
@@ -258,11 +384,14 @@ TEST_P(ThreadsTest, WhateverEightThreadsDoEveryByteArrives) {
   constexpr int kOperations = 1500;
   static constexpr int kOptions[] = {
       kThreadSafe, kThreadSafe | BEV_OPT_DEFER_CALLBACKS, kUnlocked};
-  std::vector<std::unique_ptr<Loop>> loops;
+  int port = 0;
+  int listener = Listen(&port);
+  Connections remains[kThreads];
+  Loops loops;
   for (int i = 0; i < kLoops; ++i) {
     loops.push_back(std::make_unique<Loop>(GetParam()));
   }
-  std::vector<std::unique_ptr<Connection>> connections;
+  Connections connections;
   for (int i = 0; i < kConnections; ++i) {
     connections.push_back(std::make_unique<Connection>(
         loops[i % kLoops]->base(), loops[(i + i / kLoops) % kLoops]->base(),
@@ -271,7 +400,8 @@ TEST_P(ThreadsTest, WhateverEightThreadsDoEveryByteArrives) {
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
-      Worker(static_cast<unsigned>(i), loops, connections).Run(kOperations);
+      Worker(static_cast<unsigned>(i), loops, connections, &remains[i], port)
+          .Run(kOperations);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -296,6 +426,7 @@ TEST_P(ThreadsTest, WhateverEightThreadsDoEveryByteArrives) {
   }
   // Those whose callbacks run without the lock may still be in one.
   for (auto& loop : loops) loop->Settle();
+  close(listener);
   for (int i = 0; i < kConnections; ++i) {
     for (const Side& side : connections[i]->sides) {
       if (kOptions[i % 3] == kThreadSafe) {

@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -274,6 +276,43 @@ TEST_P(FullHeapTest, ACommonTimeoutNeedsNoPlaceOfItsOwn) {
   EXPECT_NE(before_->AddMicros(kHour), 0);
   g_refuses = false;
   EXPECT_TRUE(log_.empty());
+}
+
+// Whether any epoll object of this process knows `fd`.
+bool IsKnownToEpoll(int fd) {
+  for (int epoll_fd = 0; epoll_fd < 100; ++epoll_fd) {
+    std::ifstream info("/proc/self/fdinfo/" + std::to_string(epoll_fd));
+    std::string name;
+    int number;
+    for (std::string line; std::getline(info, line);) {
+      std::istringstream words(line);
+      if (words >> name >> number && name == "tfd:" && number == fd) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Its fd may be closed then, and the number reused.
+TEST_P(ScheduleTest, DeletedWhileActiveForItsTimeoutItLeavesTheKernelAtOnce) {
+  SocketPair pair;
+  TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [](short) {});
+  bool was_known = false;
+  bool is_known = true;
+  TestEvent before(base(), -1, 0, [&](short) {
+    EXPECT_EQ(reader.Pending(EV_TIMEOUT | EV_READ), EV_TIMEOUT) << "active";
+    was_known = IsKnownToEpoll(pair[0]);
+    reader.Del();
+    is_known = IsKnownToEpoll(pair[0]);
+  });
+  before.AddMicros(0);
+  reader.AddMicros(1);
+  while (base()->Now() <= DeadlineOf(*reader.get())) {
+  }
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(was_known, std::string(GetParam()) == "epoll");
+  EXPECT_FALSE(is_known);
 }
 
 EVOKE_ON_EVERY_BACKEND(FullHeapTest);
