@@ -141,7 +141,8 @@ void FreeBase(event_base* base, bool run_finalizers) {
   if (base->free_pool != nullptr) base->free_pool(base->pool);
   Free(base->ready.list);
   DelistBase(base);
-  base->callback_done.Destroy();
+  // In a fork's child that a parent's thread seems to wait in, it can't be.
+  if (base->callback_waiters == 0) base->callback_done.Destroy();
   base->lock.Destroy();
   Delete(base);
 }

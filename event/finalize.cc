@@ -28,10 +28,16 @@ bool CanBeFinalized(const event* ev, const char* function) {
 // A second call before the finalizer ran puts another one in its place.
 int FinalizeEvent(event* ev, event_finalize_callback_fn finalizer,
                   Closure closure) {
-  MutexLock lock(ev->ev_base->lock);
+  event_base* base = ev->ev_base;
+  MutexLock lock(base->lock);
   event_callback& callback = ev->ev_evcallback;
   bool is_first = (callback.evcb_flags & EVLIST_FINALIZING) == 0;
-  if (is_first) DeleteEvent(ev);
+  if (is_first) {
+    DeleteEvent(ev);
+    // Of a signal event that was activated in its own callback, deleting does
+    // not find the calls that are left.
+    if (base->running_event == ev) base->deliveries_left = 0;
+  }
   callback.evcb_closure = closure;
   callback.evcb_cb_union.evcb_evfinalize = finalizer;
   if (is_first) {

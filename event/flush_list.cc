@@ -31,9 +31,11 @@ bool FlushList::RunAll(Mutex& lock) {
     if (item->flush(item)) any_done = true;
     lock.Lock();
   }
-  items_.Remove(&mark_);
+  Remove(&mark_);
   return any_done;
 }
+
+void FlushList::ForgetRun() { Remove(&mark_); }
 
 void FlushSoon(event_base* base, FlushItem* item) {
   MutexLock lock(base->lock);

@@ -50,6 +50,9 @@ class FlushList {
   // got something done.
   bool RunAll(Mutex& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
+  // In a fork's child: the thread that may have been in RunAll() is not here.
+  void ForgetRun();
+
  private:
   using Items = Queue<FlushItem, FlushLink>;
 

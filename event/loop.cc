@@ -252,11 +252,12 @@ int event_base_loop(event_base* base, int flags) {
     return -1;
   }
   evoke::MutexLock lock(base->lock);
+  // First, since in a fork's child the loop of another thread runs no more.
+  evoke::EnsureOwner(base);
   if (base->running) {
     evoke::LogWarn("%s: the loop of this base runs already", __func__);
     return -1;
   }
-  evoke::EnsureOwner(base);
   event_base* outer = evoke::t_running_base;
   evoke::t_running_base = base;
   base->running = true;

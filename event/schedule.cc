@@ -141,6 +141,8 @@ void WakeAfterDelete(event_base* base) {
 // not run any more when this returns.
 void WaitForCallback(event* ev) {
   event_base* base = ev->ev_base;
+  // In a fork's child no callback of a parent's thread ever ends.
+  EnsureOwnerToDelete(base);
   while (base->running_event == ev && !IsLoopThread(base) &&
          base->callback_done.exists()) {
     uint32_t run = base->callbacks_run;

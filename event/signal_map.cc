@@ -134,11 +134,14 @@ void SignalMap::OnPipeReadable(evutil_socket_t fd, short, void* arg) {
   }
 }
 
-void SignalMap::KeepDeliveries() {
+bool SignalMap::KeepDeliveries() {
+  bool any = false;
   for (int signal = 0; signal < NSIG; ++signal) {
     if (Load(g_deliveries[signal]) == 0) continue;
     deliveries_[signal] += Take(g_deliveries[signal]);
+    any = true;
   }
+  return any;
 }
 
 void SignalMap::TakeOver() {
@@ -146,7 +149,8 @@ void SignalMap::TakeOver() {
   MutexLock lock(SignalLock());
   if (g_handling == this) return;
   // What came while another base handled signals is that base's.
-  if (g_handling != nullptr) g_handling->KeepDeliveries();
+  // The byte of one that a handler counts right now may go into our pipe.
+  if (g_handling != nullptr && g_handling->KeepDeliveries()) Wake(g_write_fd);
   Store(g_write_fd_owner, base_->owner);
   Store(g_write_fd, pipe_[1]);
   g_handling = this;

@@ -57,7 +57,8 @@ class SignalMap {
   [[nodiscard]] int OpenPipe();
   [[nodiscard]] int Handle(int signal);
   int Unhandle(int signal);
-  void KeepDeliveries();
+  // Moves what the handler counted here. Whether there was any.
+  bool KeepDeliveries();
 
   event_base* base_;
   SignalFd signal_fd_;  // instead of all that follows

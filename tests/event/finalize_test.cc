@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <event2/thread.h>
+#include <signal.h>
 
 #include <atomic>
 #include <thread>
@@ -133,6 +134,42 @@ TEST(FinalizeThreadsTest, NeverWaitsForACallback) {
   state.open = true;
   loop.join();
   EXPECT_TRUE(state.finalized);
+}
+
+// Of three deliveries the first activates the event once more. The finalizer
+// comes after it all the same, and the callback no more.
+TEST(FinalizeThreadsTest, EndsTheDeliveriesOfASignal) {
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  struct State {
+    event* ev = nullptr;
+    int calls = 0;
+    int finalized = 0;
+    std::atomic<bool> entered{false};
+    std::atomic<bool> open{false};
+  } state;
+  Base base = NewBase("epoll");
+  state.ev = event_new(
+      base.get(), SIGUSR1, EV_SIGNAL | EV_PERSIST,
+      [](evutil_socket_t, short, void* arg) {
+        auto* state = static_cast<State*>(arg);
+        if (state->calls++ != 0) return;
+        event_active(state->ev, EV_SIGNAL, 1);
+        state->entered = true;
+        while (!state->open) std::this_thread::yield();
+      },
+      &state);
+  event_active(state.ev, EV_SIGNAL, 3);
+  std::thread loop([&] { event_base_dispatch(base.get()); });
+  while (!state.entered) std::this_thread::yield();
+  EXPECT_EQ(event_free_finalize(0, state.ev,
+                                [](event*, void* arg) {
+                                  ++static_cast<State*>(arg)->finalized;
+                                }),
+            0);
+  state.open = true;
+  loop.join();
+  EXPECT_EQ(state.calls, 1);
+  EXPECT_EQ(state.finalized, 1);
 }
 
 }  // namespace

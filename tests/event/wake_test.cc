@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -333,6 +334,55 @@ TEST_P(WakeTest, AChildDoesNotWakeItsParent) {
   uint64_t writes = 0;
   EXPECT_LT(read(base()->wake_fd, &writes, sizeof(writes)), 0);
   EXPECT_TRUE(IsWaiting());
+  event_base_loopbreak(base());
+  loop.join();
+}
+
+// The child of a process whose loop runs a callback in another thread, for
+// whose end a third one waits: there is no loop in the child, and no callback
+// whose end could be waited for.
+TEST_P(WakeTest, AChildHasNoPartInTheCallbackOfItsParentsThread) {
+  Gate gate;
+  TestEvent running(base(), -1, EV_PERSIST, [&](short) { gate.Enter(); });
+  event_active(running.get(), EV_READ, 0);
+  std::thread loop = StartLoop(EVLOOP_NO_EXIT_ON_EMPTY);
+  gate.AwaitEntered();
+  std::thread waiter([&] { event_del(running.get()); });
+  const auto is_waited_for = [this] {
+    MutexLock lock(base()->lock);
+    return base()->callback_waiters == 1;
+  };
+  while (!is_waited_for()) std::this_thread::yield();
+
+  const auto use_loop = [&] {
+    int ran = 0;
+    TestEvent event(base(), -1, 0, [&](short) { ++ran; });
+    event_active(event.get(), EV_READ, 0);
+    return event_base_loop(base(), EVLOOP_ONCE) == 0 && ran == 1;
+  };
+  const std::function<bool()> uses[] = {
+      use_loop,
+      [&] { return event_reinit(base()) == 0 && use_loop(); },
+      [&] { return event_del(running.get()) == 0 && use_loop(); },
+      [&] { return event_base_free(base()), true; },
+      [&] { return event_reinit(base()), event_base_free(base()), true; },
+  };
+  for (const auto& use : uses) {
+    pid_t child;
+    {
+      MutexLock lock(base()->lock);
+      child = fork();
+    }
+    if (child == 0) {
+      alarm(60);  // in vain, unless it hangs
+      _exit(use() ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << "use " << &use - uses;
+  }
+  gate.Open();
+  waiter.join();
   event_base_loopbreak(base());
   loop.join();
 }
