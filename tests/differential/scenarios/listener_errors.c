@@ -402,6 +402,7 @@ SCENARIO(listener_not_permitted,
     struct sockaddr_un path;
     int before = lowest_free_fd();
     int error;
+    event_reinit(base);
     become_nobody();
     memset(&path, 0, sizeof path);
     path.sun_family = AF_UNIX;
