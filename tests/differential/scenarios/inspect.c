@@ -106,7 +106,8 @@ SCENARIO(inspect_counts,
   rec_counts("active, not added", base);
   event_base_loop(base, EVLOOP_NONBLOCK);
   rec_counts("after a loop", base);
-  raise(SIGUSR1);
+  // Without memory it is not added, and the signal would end the process.
+  if (on_signal && event_pending(on_signal, EV_SIGNAL, NULL)) raise(SIGUSR1);
   event_base_loop(base, EVLOOP_NONBLOCK);
   rec_counts("after a signal", base);
   rec("clearing %d", event_base_get_max_events(base, 7, 1));
