@@ -11,13 +11,16 @@ namespace evoke {
 ActiveQueues::~ActiveQueues() { Free(queues_); }
 
 bool ActiveQueues::SetPriorities(int count) {
-  if (count == priorities_) return true;
+  if (count <= capacity_) {
+    priorities_ = count;
+    return true;
+  }
   void* memory = Allocate(static_cast<size_t>(count) * sizeof(CallbackQueue));
   if (memory == nullptr) return false;
   Free(queues_);
   queues_ = static_cast<CallbackQueue*>(memory);
   for (int i = 0; i < count; ++i) new (&queues_[i]) CallbackQueue();
-  priorities_ = count;
+  priorities_ = capacity_ = count;
   return true;
 }
 

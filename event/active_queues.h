@@ -26,7 +26,8 @@ class ActiveQueues {
   ~ActiveQueues();
 
   // Makes `count` empty queues. REQUIRES: empty(). Returns false when memory is
-  // short; the queues are then as they were.
+  // short; the queues are then as they were. There never are fewer in memory
+  // than before: the loop may be at one of them.
   [[nodiscard]] bool SetPriorities(int count);
   int priorities() const { return priorities_; }
 
@@ -69,6 +70,7 @@ class ActiveQueues {
   CallbackQueue* queues_ = nullptr;
   CallbackQueue later_;
   int priorities_ = 0;
+  int capacity_ = 0;  // how many queues there are in memory
 };
 
 }  // namespace evoke

@@ -49,6 +49,19 @@ TEST(ActiveQueues, WhatWaitsIsNotEmptyAndJoinsWhenAdmitted) {
   EXPECT_EQ(queues.Any(), nullptr);
 }
 
+// A callback may make the priorities fewer while the loop is at its queue.
+TEST(ActiveQueues, AQueueThatIsNoMoreCanBeLookedAt) {
+  EventCounts counts;
+  ActiveQueues queues(&counts);
+  ASSERT_TRUE(queues.SetPriorities(200));
+  ASSERT_TRUE(queues.SetPriorities(1));
+  EXPECT_EQ(queues.priorities(), 1);
+  EXPECT_EQ(queues.Front(199), nullptr);
+  ASSERT_TRUE(queues.SetPriorities(250));
+  EXPECT_EQ(queues.priorities(), 250);
+  EXPECT_EQ(queues.Front(249), nullptr);
+}
+
 TEST(ActiveQueues, WhatWaitsMayLeave) {
   EventCounts counts;
   ActiveQueues queues(&counts);
