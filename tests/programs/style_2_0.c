@@ -219,9 +219,10 @@ static void run_threads(struct event_base* base) {
   if (pthread_create(&thread, NULL, second_thread, events) != 0) abort();
   // One turn may see one of the two, or both.
   event_base_loop(base, EVLOOP_ONCE);
-  printf("woken by the thread: %d\n", !event_base_got_exit(base));
+  int woken = !event_base_got_exit(base);
   pthread_join(thread, NULL);
   event_base_loop(base, EVLOOP_NONBLOCK);
+  printf("woken by the thread: %d\n", woken);
   event_free(events[0]);
   event_free(events[1]);
 }
