@@ -142,7 +142,7 @@ void FreeBase(event_base* base, bool run_finalizers) {
   Free(base->ready.list);
   DelistBase(base);
   // In a fork's child that a parent's thread seems to wait in, it can't be.
-  if (base->callback_waiters == 0) base->callback_done.Destroy();
+  if (base->waiters == nullptr) base->callback_done.Destroy();
   base->lock.Destroy();
   Delete(base);
 }

@@ -48,9 +48,19 @@ enum Closure : uint8_t {
   kClosureFinalizeAndFree = 6,  // event_free_finalize()
 };
 
-// Beside EVLIST_... in evcb_flags: a persistent timer that fired, and is to run,
-// has its slot in the heap promised.
+// Beside EVLIST_... in evcb_flags: a persistent timer that fired, and is to
+// run, has its slot in the heap promised.
 inline constexpr short kTimerPromised = 0x100;
+
+// A thread in event_del(), on whose stack this is, until the callback of `ev`
+// that runs elsewhere is over.
+struct CallbackWaiter {
+  const event* ev;
+  // Whether it was added or activated again meanwhile. If not, it may have been
+  // freed by its callback.
+  bool is_back;
+  CallbackWaiter* next;
+};
 
 // An event of event_base_once(); owned by the base until it ran.
 struct OnceEvent;
@@ -100,7 +110,7 @@ struct event_base {
   int64_t wait_until_us = 0;      // when this wait ends by itself
   // Who waits in event_del() for the end of the callback that runs.
   evoke::Condition callback_done;
-  int callback_waiters = 0;
+  evoke::CallbackWaiter* waiters = nullptr;
   uint32_t callbacks_run = 0;               // tells one callback from the next
   int wake_fd = -1;                         // eventfd, or -1; see wake.h
   const void* debug_loop_thread = nullptr;  // see DebugNoteLoop()
@@ -157,6 +167,14 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind);
 // Whether event_del() may wait for the end of the event's callback if that runs
 // in another thread.
 enum class Wait { kNever, kUnlessFinalizable, kAlways };
+// Tells those who wait for the end of the event's callback whether the event is
+// in any queue again.
+void TellWaitersSlow(const event* ev, bool is_back);
+inline void TellWaiters(const event* ev, bool is_back) {
+  if (ABSL_PREDICT_FALSE(ev->ev_base->waiters != nullptr)) {
+    TellWaitersSlow(ev, is_back);
+  }
+}
 // event_del() and its kin; takes the lock.
 int DeleteAndWait(event* ev, Wait wait);
 int DeleteEvent(event* ev);

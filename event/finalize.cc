@@ -43,6 +43,7 @@ int FinalizeEvent(event* ev, event_finalize_callback_fn finalizer,
   if (is_first) {
     ActivateEvent(ev, EV_FINALIZE, 1);
     callback.evcb_flags |= EVLIST_FINALIZING;
+    TellWaiters(ev, /*is_back=*/false);  // it is there to be finalized only
   }
   return 0;
 }

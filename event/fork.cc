@@ -64,10 +64,10 @@ void ForgetParentsLoop(event_base* base) {
   base->deliveries_left = 0;
   base->cache_time = false;
   base->cached_time_us = 0;
-  if (base->callback_waiters == 0) return;
+  if (base->waiters == nullptr) return;
   // Who waits for the callback's end is the parent's as well. A condition that
   // somebody waits for can't be freed, so it is left to itself.
-  base->callback_waiters = 0;
+  base->waiters = nullptr;
   if (!base->callback_done.Init()) {
     LogWarn("%s: no memory for a condition variable", __func__);
   }

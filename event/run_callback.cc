@@ -122,8 +122,7 @@ void RunCallback(event_base* base, event_callback* callback) {
   }
   base->running_event = nullptr;
   ++base->callbacks_run;
-  if (ABSL_PREDICT_FALSE(base->callback_waiters != 0)) {
-    base->callback_waiters = 0;
+  if (ABSL_PREDICT_FALSE(base->waiters != nullptr)) {
     base->callback_done.WakeAll();
   }
 }

@@ -138,23 +138,33 @@ void WakeAfterDelete(event_base* base) {
 
 // The event is out of all queues. Its callback may run in the loop's thread,
 // and may add it again: then it is taken out again, so that its callback does
-// not run any more when this returns.
+// not run any more when this returns. Or the callback may free it, so it is not
+// touched after the wait unless it is known to be back.
 void WaitForCallback(event* ev) {
   event_base* base = ev->ev_base;
   // In a fork's child no callback of a parent's thread ever ends.
   EnsureOwnerToDelete(base);
   while (base->running_event == ev && !IsLoopThread(base) &&
          base->callback_done.exists()) {
+    CallbackWaiter self = {ev, false, base->waiters};
+    base->waiters = &self;
     uint32_t run = base->callbacks_run;
-    while (base->callbacks_run == run) {
-      ++base->callback_waiters;
-      base->callback_done.Wait(base->lock);
-    }
-    DeleteEvent(ev);
+    while (base->callbacks_run == run) base->callback_done.Wait(base->lock);
+    CallbackWaiter** link = &base->waiters;
+    while (*link != &self) link = &(*link)->next;
+    *link = self.next;
+    if (self.is_back) DeleteEvent(ev);
   }
 }
 
 }  // namespace
+
+void TellWaitersSlow(const event* ev, bool is_back) {
+  CallbackWaiter* waiter = ev->ev_base->waiters;
+  for (; waiter != nullptr; waiter = waiter->next) {
+    if (waiter->ev == ev) waiter->is_back = is_back;
+  }
+}
 
 int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
   event_base* base = ev->ev_base;
@@ -169,6 +179,7 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
     return -1;
   }
   if (timeout != nullptr) StartTimer(ev, *timeout, kind);
+  TellWaiters(ev, /*is_back=*/true);
   DebugNoteAdded(ev);
   if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
   if (base->interests.has_put_off()) return Wake(base);
@@ -177,6 +188,7 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
 
 int DeleteEvent(event* ev) {
   event_base* base = ev->ev_base;
+  TellWaiters(ev, /*is_back=*/false);
   DebugNoteDeleted(ev);
   LeaveQueues(ev);
   if (!(FlagsOf(ev) & EVLIST_INSERTED)) {
@@ -197,6 +209,7 @@ void DeleteFiredEvent(event* ev) {
     return;
   }
   DebugNoteDeleted(ev);
+  TellWaiters(ev, /*is_back=*/false);
   LeaveQueues(ev);
   EnsureOwner(ev->ev_base);
   Leave(ev, EVLIST_INSERTED);
@@ -267,6 +280,7 @@ void ActivateEvent(event* ev, int result, short ncalls) {
     base->active.Remove(&ev->ev_evcallback);
   }
   base->active.Push(&ev->ev_evcallback);
+  TellWaiters(ev, /*is_back=*/true);
   Wake(base);
 }
 
@@ -321,6 +335,7 @@ int DeleteAndWait(event* ev, Wait wait) {
     result = DeleteEvent(ev);
   } else {
     StopDeliveries(ev);
+    TellWaiters(ev, /*is_back=*/false);
   }
   if (!was_waiting && !(ev->ev_events & EV_SIGNAL) && ev->ev_fd >= 0) {
     // Taking out the fd may have been put off, as of an event that is active

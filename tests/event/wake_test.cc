@@ -233,7 +233,7 @@ TEST_P(WakeTest, EventDelWaitsForTheCallbackThatRunsElsewhere) {
   // The deleter is known to wait before the callback goes on.
   for (;;) {
     MutexLock lock(base()->lock);
-    if (base()->callback_waiters != 0) break;
+    if (base()->waiters != nullptr) break;
   }
   gate.Open();
   deleter.join();
@@ -284,11 +284,53 @@ TEST_P(WakeTest, AfterEventDelTheCallbackDoesNotStartOnceMore) {
     });
     for (;;) {
       MutexLock lock(base()->lock);
-      if (base()->callback_waiters != 0) break;
+      if (base()->waiters != nullptr) break;
     }
     gate.Open();
     deleter.join();
     loop.join();
+  }
+}
+
+// As event_del() lets go of the lock to wait, the callback may free its event.
+TEST_P(WakeTest, TheCallbackMayFreeTheEventThatIsWaitedFor) {
+  struct State {
+    Gate gate;
+    event* ev;
+    bool finalize;
+    int finalized = 0;
+  };
+  for (bool finalize : {false, true}) {
+    State state;
+    state.finalize = finalize;
+    state.ev = event_new(
+        base(), -1, 0,
+        [](evutil_socket_t, short, void* arg) {
+          auto* state = static_cast<State*>(arg);
+          state->gate.Enter();
+          timeval now = {0, 0};
+          event_add(state->ev, &now);
+          if (!state->finalize) {
+            event_free(state->ev);
+            return;
+          }
+          event_free_finalize(0, state->ev, [](event*, void* arg) {
+            ++static_cast<State*>(arg)->finalized;
+          });
+        },
+        &state);
+    event_active(state.ev, EV_READ, 0);
+    std::thread loop = StartLoop();
+    state.gate.AwaitEntered();
+    std::thread deleter([&] { EXPECT_EQ(event_del_block(state.ev), 0); });
+    for (;;) {
+      MutexLock lock(base()->lock);
+      if (base()->waiters != nullptr) break;
+    }
+    state.gate.Open();
+    deleter.join();
+    loop.join();
+    EXPECT_EQ(state.finalized, finalize ? 1 : 0);
   }
 }
 
@@ -350,7 +392,7 @@ TEST_P(WakeTest, AChildHasNoPartInTheCallbackOfItsParentsThread) {
   std::thread waiter([&] { event_del(running.get()); });
   const auto is_waited_for = [this] {
     MutexLock lock(base()->lock);
-    return base()->callback_waiters == 1;
+    return base()->waiters != nullptr;
   };
   while (!is_waited_for()) std::this_thread::yield();
 
