@@ -87,11 +87,11 @@ Outcome RunProgram(const std::vector<std::string>& command, int limit_ms,
       // What it leaks is not ours, and a crash of it shall look like one.
       setenv("ASAN_OPTIONS",
              "detect_leaks=0:allocator_may_return_null=1:"
-             "handle_segv=0:handle_sigbus=0:handle_abort=0",
+             "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0",
              1);
       setenv("TSAN_OPTIONS",
              "report_bugs=0:allocator_may_return_null=1:"
-             "handle_segv=0:handle_sigbus=0:handle_abort=0",
+             "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0",
              1);
     }
     execv(argv[0], argv.data());

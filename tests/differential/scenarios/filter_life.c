@@ -89,6 +89,10 @@ SCENARIO(filter_underlying_freed_first,
     struct stack stack;
     rec("options %d", options);
     open_stack(&stack, &work, options ? BEV_OPT_CLOSE_ON_FREE : 0);
+    if (!stack.filter) {  // for want of memory
+      close_stack(&stack);
+      continue;
+    }
     bufferevent_enable(stack.filter, EV_READ);
     bufferevent_free(stack.near);
     rec("same underlying %d",
