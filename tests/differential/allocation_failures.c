@@ -28,8 +28,8 @@ enum { kLimitMs = 60000 };  // for one run, which takes milliseconds
 // A scenario with more allocations than this makes the same ones over and over
 // (a sweep over all splits of a text): there only every kStride-th number is
 // tried with all later ones failing too. Under sanitizers, where a fork is
-// slow, only every kStride-th is tried in either way.
-enum { kManyAllocations = 1000, kStride = 13 };
+// slow, some kSlowTries numbers, evenly spread, are tried of any scenario.
+enum { kManyAllocations = 1000, kStride = 13, kSlowTries = 100 };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { kIsSlow = 1 };
 #elif defined(__has_feature)
@@ -125,10 +125,11 @@ int fail_each_allocation(const struct scenario *chosen) {
   const char *clean_fault = fault_of(&clean);
   if (clean_fault) die("when nothing fails it %s", clean_fault);
   int faults = 0;
-  for (long n = 1; n <= clean.allocations; ++n) {
+  const long step = kIsSlow ? clean.allocations / kSlowTries + 1 : 1;
+  for (long n = 1; n <= clean.allocations; n += step) {
     for (int for_good = 0; for_good < 2; ++for_good) {
-      if (clean.allocations > kManyAllocations && n % kStride != 0 &&
-          (for_good || kIsSlow))
+      if (for_good && !kIsSlow && clean.allocations > kManyAllocations &&
+          n % kStride != 0)
         continue;
       struct outcome outcome = outcome_of(chosen, n, for_good);
       const char *fault = fault_of(&outcome);
