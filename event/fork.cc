@@ -57,7 +57,7 @@ namespace {
 // child, and no callback runs there.
 void ForgetParentsLoop(event_base* base) {
   base->running = base->waiting = false;
-  base->interests.PutOffChanges(false);
+  base->interests.EndWait();
   base->flush.ForgetRun();
   base->running_priority = -1;
   base->running_event = nullptr;

@@ -150,7 +150,12 @@ int InterestMap::Tell(evutil_socket_t fd) {
 
 void InterestMap::Unlink(event* ev) {
   EventsOnFd::Remove(ev);
-  Count(entries_[ev->ev_fd], ev, -1);
+  Entry& entry = entries_[ev->ev_fd];
+  Count(entry, ev, -1);
+  if (ABSL_PREDICT_FALSE(in_wait_)) {
+    entry.left_in = wait_;
+    left_in_wait_ = true;
+  }
 }
 
 short InterestMap::Wanted(const Entry& entry) {

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "absl/base/optimization.h"
 #include "backends/backend.h"
 
 namespace evoke {
@@ -54,12 +55,26 @@ class InterestMap {
     if (fired_head_ >= 0) FlushAllFired();
   }
 
-  // While the backend waits and must not be told of anything, every change is
-  // put off until FlushFired(): true from before the wait to its end. Whoever
-  // changes something then wakes the loop.
-  void PutOffChanges(bool put_off) { puts_off_ = put_off; }
+  // Other threads may come in between these two. With `puts_off` the backend
+  // must not be told of anything meanwhile, and every change is put off until
+  // FlushFired(); whoever changes something then wakes the loop.
+  void BeginWait(bool puts_off) {
+    in_wait_ = true;
+    puts_off_ = puts_off;
+    ++wait_;
+    left_in_wait_ = false;
+  }
+  void EndWait() { in_wait_ = puts_off_ = false; }
   // Whether anything was put off, and the wait is to end for it.
   bool has_put_off() const { return puts_off_ && fired_head_ >= 0; }
+
+  // What the last wait found out about `fd` may be about a descriptor that was
+  // closed meanwhile: an event on it was deleted during the wait. The next wait
+  // tells anew, but for edges, which are told once.
+  bool IsStale(evutil_socket_t fd) const {
+    return ABSL_PREDICT_FALSE(left_in_wait_) && fd < size_ &&
+           entries_[fd].left_in == wait_ && !entries_[fd].told_edge;
+  }
 
   // The events on `fd`, the last added first.
   event* First(evutil_socket_t fd) const {
@@ -88,6 +103,7 @@ class InterestMap {
     bool fired;  // is on the list of fired fds
     bool stale;  // put off: to be told even if it looks the same
     int32_t next_fired;
+    uint32_t left_in;  // the wait during which an event was last deleted
   };
 
   [[nodiscard]] bool GrowTo(evutil_socket_t fd);
@@ -106,7 +122,10 @@ class InterestMap {
   char* rooms_ = nullptr;  // per_fd_bytes for each entry
   int32_t size_ = 0;
   int32_t fired_head_ = -1;
+  bool in_wait_ = false;
   bool puts_off_ = false;
+  bool left_in_wait_ = false;  // any entry's `left_in` is this wait
+  uint32_t wait_ = 0;
   const OpenBackend* backend_ = nullptr;
 };
 

@@ -122,7 +122,7 @@ void BeginWait(event_base* base, int64_t timeout_us) {
   if (ABSL_PREDICT_FALSE(base->lock.exists() || base->wake_fd >= 0)) {
     base->wake_sent = false;
     base->waiting = timeout_us != 0;
-    base->interests.PutOffChanges(
+    base->interests.BeginWait(
         !(base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT));
   }
   base->lock.Unlock();
@@ -133,7 +133,7 @@ bool EndWait(event_base* base) {
   base->lock.Lock();
   base->waiting = false;
   bool crossed = base->interests.has_put_off();
-  base->interests.PutOffChanges(false);
+  base->interests.EndWait();
   return crossed;
 }
 
@@ -160,6 +160,7 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
   const short edge = base->backend.table->features & EV_FEATURE_ET ? EV_ET : 0;
   for (int i = 0; i < base->ready.count; ++i) {
     const evoke_ready& ready = base->ready.list[i];
+    if (base->interests.IsStale(ready.fd)) continue;
     ActivateReady(base, ready.fd, ready.ready | edge);
   }
   return true;

@@ -13,8 +13,10 @@
 #include <atomic>
 #include <functional>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "backends/backend.h"
 #include "event/event_base.h"
 #include "tests/support/backend_test.h"
 
@@ -461,6 +463,50 @@ TEST(MakeBaseNotifiableTest, MakesTheEventfdAtOnce) {
   base.reset();
   EXPECT_LT(fcntl(fd, F_GETFD), 0);
   EXPECT_EQ(evthread_make_base_notifiable(nullptr), -1);
+}
+
+// A backend whose wait finds descriptor 0 readable, after `g_in_wait`.
+std::function<void()> g_in_wait;
+
+evoke_backend ScriptedBackend() {
+  static int state;
+  return BuiltInTable(
+      "scripted", EV_FEATURE_FDS, /*flags=*/0, /*per_fd_bytes=*/0,
+      [](const evoke_backend_options*) -> void* { return &state; },
+      [](void*) {},
+      [](void*, evutil_socket_t, short, short, int, void*) { return 0; },
+      [](void*, int64_t, evoke_ready_sink* sink) {
+        if (g_in_wait) std::thread(std::exchange(g_in_wait, nullptr)).join();
+        return evoke_sink_put(sink, 0, EV_READ) ? 0 : -1;
+      },
+      [](void*) { return 0; });
+}
+
+// The kernel may have spoken of a descriptor that was closed, and whose number
+// has come again, before the loop had the lock.
+TEST(StaleReadinessTest, AnEventThatCameDuringTheWaitIsNotToldOfAnOlderOne) {
+  static const evoke_backend backend = ScriptedBackend();
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  ASSERT_EQ(evoke_backend_register(&backend, EVOKE_BACKEND_AFTER), 0);
+  Base base = NewBase("scripted");
+  ASSERT_NE(base, nullptr);
+  ASSERT_STREQ(event_base_get_method(base.get()), "scripted");
+  int newer_ran = 0;
+  TestEvent older(base.get(), 0, EV_READ, [](short) { ADD_FAILURE(); });
+  TestEvent newer(base.get(), 0, EV_READ, [&](short) { ++newer_ran; });
+  ASSERT_EQ(older.Add(), 0);
+  g_in_wait = [&] {
+    EXPECT_EQ(older.Del(), 0);
+    EXPECT_EQ(newer.Add(), 0);
+    EXPECT_EQ(newer_ran, 0);
+  };
+  constexpr int kOneGlance = EVLOOP_NONBLOCK | EVLOOP_ONCE;
+  event_base_loop(base.get(), kOneGlance);
+  EXPECT_EQ(newer_ran, 0);
+  EXPECT_EQ(newer.Pending(EV_READ), EV_READ);
+  event_base_loop(base.get(), kOneGlance);
+  EXPECT_EQ(newer_ran, 1);
+  EXPECT_EQ(evoke_backend_unregister(&backend), 0);
 }
 
 TEST(NolockTest, ABaseThatAsksForNoLocksHasNone) {
