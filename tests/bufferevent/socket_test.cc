@@ -24,6 +24,12 @@ class SocketBuffereventTest : public BackendTest {
   }
   // Turns until a turn finds nothing to do.
   void Settle() { Loop(EVLOOP_NONBLOCK); }
+  // Step 2 of a turn alone.
+  void Flush() {
+    event_base* loop = base();
+    MutexLock lock(loop->lock);
+    loop->flush.RunAll(loop->lock);
+  }
 
   SocketPair pair_;
 };
@@ -34,7 +40,7 @@ TEST_P(SocketBuffereventTest, OutputIsSentBeforeTheNextWaitWithoutAsking) {
   bev.Write("def");
   EXPECT_EQ(pair_.Read(1), "");
   EXPECT_FALSE(base()->flush.empty());
-  base()->flush.RunAll(base()->lock);
+  Flush();
   EXPECT_EQ(pair_.Read(1), "abcdef");
   EXPECT_EQ(event_pending(&bev.get()->ev_write, EV_WRITE, nullptr), 0);
   // The callback is due, but did not run inside.
@@ -144,7 +150,7 @@ TEST_P(SocketBuffereventTest, CallbacksOnTheOutputRunOutsideTheFlush) {
       },
       &drained);
   bev.Write("abc");
-  base()->flush.RunAll(base()->lock);
+  Flush();
   EXPECT_EQ(drained, 0u);
   Settle();
   EXPECT_EQ(drained, 3u);

@@ -32,6 +32,11 @@ class FlushListTest : public ::testing::Test {
       };
     }
   }
+  bool RunAll() {
+    MutexLock lock(lock_);
+    return list_.RunAll(lock_);
+  }
+
   FlushList list_;
   Mutex lock_;
   std::vector<Item*> order_;
@@ -42,24 +47,24 @@ TEST_F(FlushListTest, RunsAllInTheOrderOfAddingOnce) {
   list_.Add(&items_[1]);
   list_.Add(&items_[0]);
   list_.Add(&items_[1]);
-  list_.RunAll(lock_);
+  RunAll();
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[1], &items_[0]}));
   EXPECT_TRUE(list_.empty());
 }
 
 TEST_F(FlushListTest, TellsWhetherAnyOfThemGotSomethingDone) {
-  EXPECT_FALSE(list_.RunAll(lock_));
+  EXPECT_FALSE(RunAll());
   for (Item& item : items_) list_.Add(&item);
-  EXPECT_FALSE(list_.RunAll(lock_));
+  EXPECT_FALSE(RunAll());
   items_[1].done = true;
   for (Item& item : items_) list_.Add(&item);
-  EXPECT_TRUE(list_.RunAll(lock_));
+  EXPECT_TRUE(RunAll());
 }
 
 TEST_F(FlushListTest, WhatIsAddedDuringTheRunWaitsForTheNext) {
   items_[0].again = true;
   list_.Add(&items_[0]);
-  list_.RunAll(lock_);
+  RunAll();
   EXPECT_EQ(order_.size(), 1u);
   EXPECT_TRUE(items_[0].listed());
   list_.Remove(&items_[0]);
@@ -68,7 +73,7 @@ TEST_F(FlushListTest, WhatIsAddedDuringTheRunWaitsForTheNext) {
 TEST_F(FlushListTest, OneMayRemoveAnotherBeforeItsTurn) {
   items_[0].to_remove = &items_[1];
   for (Item& item : items_) list_.Add(&item);
-  list_.RunAll(lock_);
+  RunAll();
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0], &items_[2]}));
 }
 
@@ -77,12 +82,12 @@ TEST_F(FlushListTest, TheLastOneMayBeRemovedAndAnotherAdded) {
   items_[0].again = true;
   list_.Add(&items_[0]);
   list_.Add(&items_[1]);
-  list_.RunAll(lock_);
+  RunAll();
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0]}));
   EXPECT_FALSE(items_[1].listed());
   items_[0].again = false;
   list_.Add(&items_[2]);
-  list_.RunAll(lock_);
+  RunAll();
   EXPECT_EQ(order_, (std::vector<Item*>{&items_[0], &items_[0], &items_[2]}));
   EXPECT_TRUE(list_.empty());
 }

@@ -24,18 +24,22 @@ Mutex* NewMutex(LockKind kind) {
   return mutex;
 }
 
+// Wrong uses are what is tested, so the compiler is not to look for them.
+void Lock(Mutex* mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->Lock(); }
+void Unlock(Mutex* mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->Unlock(); }
+
 TEST(LockDebuggingDeathTest, RightUseIsSilent) {
   EXPECT_EXIT(
       {
         Mutex* recursive = NewMutex(LockKind::kRecursive);
-        recursive->Lock();
-        recursive->Lock();
-        recursive->Unlock();
-        recursive->Unlock();
+        Lock(recursive);
+        Lock(recursive);
+        Unlock(recursive);
+        Unlock(recursive);
         recursive->Destroy();
         Mutex* plain = NewMutex(LockKind::kPlain);
-        plain->Lock();
-        plain->Unlock();
+        Lock(plain);
+        Unlock(plain);
         plain->Destroy();
         _exit(0);
       },
@@ -46,22 +50,22 @@ TEST(LockDebuggingDeathTest, APlainLockIsNotLockedTwice) {
   EXPECT_DEATH(
       {
         Mutex* mutex = NewMutex(LockKind::kPlain);
-        mutex->Lock();
-        mutex->Lock();
+        Lock(mutex);
+        Lock(mutex);
       },
       "not recursive");
 }
 
 TEST(LockDebuggingDeathTest, WhatNobodyHoldsIsNotUnlocked) {
-  EXPECT_DEATH(NewMutex(LockKind::kRecursive)->Unlock(), "nobody holds it");
+  EXPECT_DEATH(Unlock(NewMutex(LockKind::kRecursive)), "nobody holds it");
 }
 
 TEST(LockDebuggingDeathTest, OnlyTheHolderUnlocks) {
   EXPECT_DEATH(
       {
         Mutex* mutex = NewMutex(LockKind::kRecursive);
-        mutex->Lock();
-        std::thread([mutex] { mutex->Unlock(); }).join();
+        Lock(mutex);
+        std::thread([mutex] { Unlock(mutex); }).join();
       },
       "does not hold it");
 }
@@ -70,7 +74,7 @@ TEST(LockDebuggingDeathTest, AHeldLockIsNotFreed) {
   EXPECT_DEATH(
       {
         Mutex* mutex = NewMutex(LockKind::kPlain);
-        mutex->Lock();
+        Lock(mutex);
         mutex->Destroy();
       },
       "while it is held");
