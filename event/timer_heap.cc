@@ -12,6 +12,8 @@ namespace {
 
 constexpr size_t kChildren = 4;
 constexpr size_t kFirstCapacity = 32;
+// A loop with one timer that is pushed back in every turn never looks in vain.
+constexpr int kMendedInLook = 4;
 
 TimerPosition& PositionOf(event* timer) {
   return *reinterpret_cast<TimerPosition*>(&timer->ev_timeout_pos);
@@ -69,19 +71,35 @@ void TimerHeap::Remove(event* timer) {
   }
 }
 
+bool TimerHeap::IsTopTrue() {
+  event* timer = slots_[0].timer;
+  TimerPosition& position = PositionOf(timer);
+  if (position.sequence == position.slot_sequence) return true;
+  position.slot_sequence = position.sequence;
+  SiftDown(0, {DeadlineOf(*timer), timer});
+  return false;
+}
+
 event* TimerHeap::Top() {
   while (size_ > 0) {
-    event* timer = slots_[0].timer;
-    TimerPosition& position = PositionOf(timer);
-    int64_t deadline_us = DeadlineOf(*timer);
-    if (deadline_us == slots_[0].key_us &&
-        position.sequence == position.slot_sequence) {
-      return timer;
-    }
-    position.slot_sequence = position.sequence;
-    SiftDown(0, {deadline_us, timer});
+    if (IsTopTrue()) return slots_[0].timer;
   }
   return nullptr;
+}
+
+event* TimerHeap::Due(int64_t now_us) {
+  while (size_ > 0 && slots_[0].key_us <= now_us) {
+    if (IsTopTrue()) return slots_[0].timer;
+  }
+  return nullptr;
+}
+
+int64_t TimerHeap::NextLook(bool exactly) {
+  if (exactly) (void)Top();
+  for (int i = 0; i < kMendedInLook && size_ > 0; ++i) {
+    if (IsTopTrue()) break;
+  }
+  return size_ > 0 ? slots_[0].key_us : kNoDeadline;
 }
 
 bool TimerHeap::Before(const Slot& a, const Slot& b) {

@@ -69,6 +69,16 @@ class TimerHeap {
   // The timer that is due first, or nullptr.
   event* Top();
 
+  // The timer that is due first, if it is due at `now_us`; else nullptr. Timers
+  // that were pushed back beyond `now_us` are left where they are as long as
+  // their old deadline has not come.
+  event* Due(int64_t now_us);
+
+  // When to look again: no later than the first deadline, kNoDeadline without
+  // any. Of many timers that were pushed back only a few are given their true
+  // place here, so it may be earlier than the first deadline, unless `exactly`.
+  int64_t NextLook(bool exactly);
+
   // Any timer, or nullptr: for those who take all of them out.
   event* Any() const { return size_ == 0 ? nullptr : slots_[0].timer; }
 
@@ -85,6 +95,8 @@ class TimerHeap {
     event* timer;
   };
 
+  // Whether the top slot has the true key of its timer; if not, it is mended.
+  bool IsTopTrue();
   static bool Before(const Slot& a, const Slot& b);
   void Place(size_t index, const Slot& slot);
   void SiftUp(size_t index, Slot slot);

@@ -68,8 +68,7 @@ int WakeSlow(event_base* base) {
 
 int WakeForTimer(event_base* base) {
   if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
-  const event* next = base->timers.Top();
-  if (next == nullptr || DeadlineOf(*next) >= base->wait_until_us) return 0;
+  if (base->timers.NextLook(/*exactly=*/false) >= base->wait_until_us) return 0;
   return WakeSlow(base);
 }
 

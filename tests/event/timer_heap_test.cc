@@ -100,6 +100,45 @@ TEST(TimerHeap, PulledForwardTimerComesFirst) {
   EXPECT_EQ(heap.Top(), &b);
 }
 
+TEST(TimerHeap, OnlyWhatIsDueComesOut) {
+  TimerHeap heap;
+  event early = {}, late = {};
+  EXPECT_EQ(heap.Due(100), nullptr);
+  Insert(heap, &early, 10);
+  Insert(heap, &late, 20);
+  EXPECT_EQ(heap.Due(9), nullptr);
+  EXPECT_EQ(heap.Due(10), &early);
+  heap.Update(At(&early, 30));
+  EXPECT_EQ(heap.Due(10), nullptr);
+  EXPECT_EQ(heap.Due(29), &late);
+  heap.Remove(&late);
+  EXPECT_EQ(heap.Due(29), nullptr);
+  EXPECT_EQ(heap.Due(30), &early);
+}
+
+TEST(TimerHeap, TheNextLookIsNeverTooLate) {
+  TimerHeap heap;
+  EXPECT_EQ(heap.NextLook(false), kNoDeadline);
+  EXPECT_EQ(heap.NextLook(true), kNoDeadline);
+  std::deque<event> timers(40);
+  for (event& timer : timers) Insert(heap, &timer, 10);
+  EXPECT_EQ(heap.NextLook(false), 10);
+  for (event& timer : timers) heap.Update(At(&timer, 50));
+  // Some were given their place, others have their old one.
+  EXPECT_EQ(heap.NextLook(false), 10);
+  EXPECT_EQ(heap.NextLook(true), 50);
+  EXPECT_EQ(heap.NextLook(false), 50);
+}
+
+TEST(TimerHeap, OneTimerThatWasPushedBackIsLookedForAtItsDeadline) {
+  TimerHeap heap;
+  event timer = {}, later = {};
+  Insert(heap, &timer, 10);
+  Insert(heap, &later, 40);
+  heap.Update(At(&timer, 30));
+  EXPECT_EQ(heap.NextLook(false), 30);
+}
+
 // Against a plain list that is searched for the least (deadline, arrival).
 TEST(TimerHeap, AgreesWithASortedListOverRandomOperations) {
   struct Entry {
@@ -123,7 +162,7 @@ TEST(TimerHeap, AgreesWithASortedListOverRandomOperations) {
   };
   for (int step = 0; step < 50000; ++step) {
     int64_t deadline_us = random() % 50;  // many ties
-    switch (random() % 4) {
+    switch (random() % 5) {
       case 0:
         if (!unused.empty()) {
           event* timer = unused.back();
@@ -149,6 +188,18 @@ TEST(TimerHeap, AgreesWithASortedListOverRandomOperations) {
         }
         break;
       case 3:
+        if (!model.empty()) {
+          auto first = least();
+          int64_t now_us = random() % 50;
+          bool is_due = first->deadline_us <= now_us;
+          ASSERT_LE(heap.NextLook(false), first->deadline_us);
+          ASSERT_EQ(heap.Due(now_us), is_due ? first->timer : nullptr);
+          if (random() % 2) {
+            ASSERT_EQ(heap.NextLook(true), first->deadline_us);
+          }
+        }
+        break;
+      case 4:
         if (!model.empty()) {
           auto first = least();
           ASSERT_EQ(heap.Top(), first->timer) << "step " << step;
