@@ -64,21 +64,24 @@ size_t LineBytesRun(const evbuffer* buffer, Position at) {
 // An LF, with the CR in front of it if there is one at or behind `from`.
 bool FindCrlf(const evbuffer* buffer, const Position& from, Position* found,
               size_t* eol_bytes) {
-  Position at = from;
-  while (FindLineByte(buffer, at, found)) {
-    Position next = *found;
-    if (!Advance(buffer, &next, 1)) return false;
-    if (IsByte(*found, '\n')) {
-      *eol_bytes = 1;
-      return true;
-    }
-    if (IsByte(next, '\n')) {
-      *eol_bytes = 2;
-      return true;
-    }
-    at = next;
+  if (!FindByte(buffer, from, '\n', found)) return false;
+  *eol_bytes = 1;
+  size_t skipped_bytes = found->offset_bytes - from.offset_bytes;
+  if (skipped_bytes == 0) return true;
+  Position before = *found;
+  if (before.in_chain > 0) {
+    --before.in_chain;
+    --before.offset_bytes;
+  } else {
+    // Chains know no way back.
+    before = from;
+    if (!Advance(buffer, &before, skipped_bytes - 1)) return false;
   }
-  return false;
+  if (IsByte(before, '\r')) {
+    *found = before;
+    *eol_bytes = 2;
+  }
+  return true;
 }
 
 bool FindEol(const evbuffer* buffer, const Position& from,

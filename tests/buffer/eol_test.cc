@@ -20,6 +20,8 @@ const Case kCases[] = {
     {"\r\nx", EVBUFFER_EOL_ANY, {""}, "x"},
     {"a\r\nb\nc\rd\n", EVBUFFER_EOL_CRLF, {"a", "b", "c\rd"}, ""},
     {"a\r\r\nb\r", EVBUFFER_EOL_CRLF, {"a\r"}, "b\r"},
+    {"\n\r\n\r\r\n", EVBUFFER_EOL_CRLF, {"", "", "\r"}, ""},
+    {"a\rb\rc\n\n", EVBUFFER_EOL_CRLF, {"a\rb\rc", ""}, ""},
     {"a\nb\r\nc\r", EVBUFFER_EOL_CRLF_STRICT, {"a\nb"}, "c\r"},
     {"a\r\n\nb", EVBUFFER_EOL_LF, {"a\r", ""}, "b"},
     {"none", EVBUFFER_EOL_LF, {}, "none"},
@@ -71,6 +73,17 @@ TEST(Readline, IsAnyEol) {
   EXPECT_STREQ(line, "a");
   free(line);
   EXPECT_EQ(Contents(buffer.get()), "b");
+}
+
+TEST(SearchEol, ACrBeforeTheStartIsNoneOfIts) {
+  OwnedBuffer buffer = NewBuffer("ab\r\n");
+  evbuffer_ptr start;
+  evbuffer_ptr_set(buffer.get(), &start, 3, EVBUFFER_PTR_SET);
+  size_t length = 77;
+  EXPECT_EQ(
+      evbuffer_search_eol(buffer.get(), &start, &length, EVBUFFER_EOL_CRLF).pos,
+      3);
+  EXPECT_EQ(length, 1u);
 }
 
 TEST(SearchEol, TellsWhereAndHowLong) {

@@ -44,6 +44,26 @@ TEST(Search, EndsInFrontOfTheEnd) {
   EXPECT_EQ(Search(buffer.get(), "b", 6, 2), -1);
 }
 
+// Where the first byte is found in vain again and again, and where it is rare;
+// against std::string::find.
+TEST(Search, FindsWhatIsThereHoweverOftenItBeginsInVain) {
+  for (size_t period : {1, 2, 7, 50, 400}) {
+    std::string text;
+    for (size_t i = 0; i < 5000; ++i) {
+      text.push_back(i % period == 0 ? 'a' : 'b');
+    }
+    for (size_t end : {size_t{1}, size_t{2}, size_t{60}, text.size() - 1}) {
+      for (const char* needle : {"ac", "aac", "abbbbbbc", "a", "abc"}) {
+        std::string here = text.substr(0, end) + needle + "ab";
+        evbuffer_ptr at = evbuffer_search(NewBuffer(here).get(), needle,
+                                          strlen(needle), nullptr);
+        EXPECT_EQ(at.pos, static_cast<ev_ssize_t>(here.find(needle)));
+      }
+    }
+    EXPECT_EQ(evbuffer_search(NewBuffer(text).get(), "ac", 2, nullptr).pos, -1);
+  }
+}
+
 TEST(Search, NothingIsFoundWhereItBegins) {
   OwnedBuffer buffer = InPieces({"ab"});
   EXPECT_EQ(Search(buffer.get(), "", 1, 0), 1);
