@@ -15,7 +15,12 @@ EVOKE_COPTS = [
     # A thread's variable is read without a call into the dynamic loader. The
     # few bytes fit into what glibc keeps free for libraries that come late.
     "-ftls-model=initial-exec",
-]
+] + select({
+    # Bazel's toolchain keeps frame pointers, at the price of a register and two
+    # instructions a function; debuggers and profilers unwind by .eh_frame.
+    "//tools:optimised": ["-fomit-frame-pointer"],
+    "//conditions:default": [],
+})
 
 # For tests, tools, benchmarks and examples in C++.
 EVOKE_CXX_COPTS = ["-std=c++20"]
