@@ -155,7 +155,8 @@ int event_pending(const event* ev, short what, timeval* deadline) {
   evoke::DebugRequireSetUp(ev, __func__);
   // One that is nowhere may outlive its base, whose lock must not be touched
   // then.
-  if (evoke::LocksAreOn() ? !evoke::IsLiveBase(ev->ev_base)
+  if (evoke::LocksAreOn() ? ev->ev_base != evoke::t_running_base &&
+                                !evoke::IsLiveBase(ev->ev_base)
                           : !(FlagsOf(ev) & kSomewhere)) {
     return 0;
   }

@@ -92,6 +92,7 @@ struct event_base {
   bool continue_requested = false;
   int running_priority = 0;
   int deferred_in_turn = 0;  // see DeferredSchedule()
+  bool was_idle = false;     // the last turn came to nothing
   // Whose callback runs now; it may be freed in it, so it is never looked at.
   event* running_event = nullptr;
   short deliveries_left = 0;  // of the signal whose callback runs

@@ -70,7 +70,7 @@ int InterestMap::Remove(event* ev) {
   return Tell(fd);
 }
 
-int InterestMap::RemoveFired(event* ev) {
+int InterestMap::RemoveLater(event* ev) {
   evutil_socket_t fd = ev->ev_fd;
   // Edge-triggered interest is never put off: its state in the kernel counts.
   if (fd < 0 || entries_[fd].told_edge) return Remove(ev);

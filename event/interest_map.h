@@ -11,9 +11,10 @@
 //   - a program may close an fd and get the number again, so adding an event
 //     always reaches the backend, even if the merged interest stays the same;
 //   - the interest of a one-shot event that fires is not taken out before its
-//     callback runs but put on a list: added again in the callback, as most
-//     are, it costs one change instead of two. What is still on the list
-//     before the next wait is taken out then.
+//     callback runs but put on a list, and so is that of an event that a
+//     callback deletes: added again in the callback, as most are, it costs one
+//     change instead of two. What is still on the list before the next wait is
+//     taken out then.
 #ifndef EVOKE_EVENT_INTEREST_MAP_H_
 #define EVOKE_EVENT_INTEREST_MAP_H_
 
@@ -46,10 +47,16 @@ class InterestMap {
   // refuses; the event is out all the same.
   int Remove(event* ev);
 
-  // Takes out a one-shot event that is about to run; see the head comment.
-  int RemoveFired(event* ev);
+  // Takes the event out and tells the backend before the next wait; see the
+  // head comment.
+  int RemoveLater(event* ev);
 
-  // Tells the backend of whatever RemoveFired() put off: of one fd, or of all.
+  // Whether deleting in a callback may be told later. Not any more once a
+  // descriptor was closed meanwhile that others still have open.
+  bool may_remove_later() const { return may_remove_later_; }
+  void StopRemovingLater() { may_remove_later_ = false; }
+
+  // Tells the backend of whatever RemoveLater() put off: of one fd, or of all.
   void FlushFired(evutil_socket_t fd);
   void FlushFired() {
     if (fired_head_ >= 0) FlushAllFired();
@@ -125,6 +132,7 @@ class InterestMap {
   bool in_wait_ = false;
   bool puts_off_ = false;
   bool left_in_wait_ = false;  // any entry's `left_in` is this wait
+  bool may_remove_later_ = true;
   uint32_t wait_ = 0;
   const OpenBackend* backend_ = nullptr;
 };

@@ -79,11 +79,11 @@ TurnResult RunTurn(event_base* base, int flags) {
   ActivateExpired(base);
 
   // 7. Run what is queued.
-  bool idle = !flushed && base->active.empty();
+  base->was_idle = !flushed && base->active.empty();
   int ran = base->active.empty() ? 0 : RunActive(base);
 
   // 8. Another turn?
-  if (idle) return (flags & EVLOOP_NONBLOCK) ? kStopped : kGoOn;
+  if (base->was_idle) return (flags & EVLOOP_NONBLOCK) ? kStopped : kGoOn;
   bool once =
       (flags & EVLOOP_ONCE) && (ran != 0 || flushed) && base->active.empty();
   return once ? kStopped : kGoOn;
@@ -108,12 +108,13 @@ int64_t WaitLimit(event_base* base, int flags, bool flushed) {
   // What was sent may have been all there was to do, or all for EVLOOP_ONCE.
   if (flushed && (flags & EVLOOP_ONCE)) return 0;
   if (IsNothingLeft(base, flags)) return 0;
-  const event* next = base->timers.Top();
-  base->wait_until_us = next == nullptr ? kNoDeadline : DeadlineOf(*next);
-  if (next == nullptr) return -1;
+  // After a turn that came to nothing it must be the deadline itself, so that
+  // timers that were pushed back wake an idle loop once at most.
+  base->wait_until_us = base->timers.NextLook(/*exactly=*/base->was_idle);
+  if (base->timers.empty()) return -1;
   // The clock is read again rather than reckoned from the batch's time: a
   // callback that took long must not make later timers late as well.
-  int64_t left_us = DeadlineOf(*next) - base->Now();
+  int64_t left_us = base->wait_until_us - base->Now();
   return left_us > 0 ? left_us : 0;
 }
 
@@ -154,6 +155,9 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
     return false;
   }
   if (ABSL_PREDICT_FALSE(result == EVOKE_WAIT_REBUILT)) {
+    // A registration outlived its descriptor: perhaps since it was to be taken
+    // out later. Once is cheap, each time would not be.
+    base->interests.StopRemovingLater();
     base->interests.TellAll();
   }
   // Callbacks are told of edges only where the kernel was.
@@ -171,17 +175,15 @@ void StartBatch(event_base* base) { base->cache_time = true; }
 
 // In the order of their deadlines; those of common timeouts come last.
 void ActivateExpired(event_base* base) {
-  event* next = base->timers.Top();
-  if (next == nullptr) return;
+  if (base->timers.empty()) return;
   int64_t now_us = base->Now();
   CommonTimeouts& common = base->common_timeouts;
-  while (next != nullptr && DeadlineOf(*next) <= now_us) {
+  while (event* next = base->timers.Due(now_us)) {
     if (common.FirstBehind(next) != nullptr) {
       common.SetAside(next, &base->timers);
     } else {
       ActivateTimer(next);
     }
-    next = base->timers.Top();
   }
   while (event* queue = common.TakeAside(&base->timers)) {
     event* ev = common.FirstBehind(queue);

@@ -121,6 +121,14 @@ void StartTimer(event* ev, const timeval& timeout, TimeoutIs kind) {
   }
 }
 
+// Whether the kernel may be told before the next wait of what is deleted now:
+// callbacks run, on this thread, and are likely to add something on the same
+// descriptor.
+bool MayRemoveLater(const event_base* base) {
+  return base->cache_time && base->interests.may_remove_later() &&
+         IsLoopThread(base);
+}
+
 // What deleting takes out besides the kernel's interest.
 void LeaveQueues(event* ev) {
   StopDeliveries(ev);
@@ -197,8 +205,14 @@ int DeleteEvent(event* ev) {
   }
   EnsureOwnerToDelete(base);
   Leave(ev, EVLIST_INSERTED);
-  int result = (ev->ev_events & EV_SIGNAL) ? base->signals.Remove(ev)
-                                           : base->interests.Remove(ev);
+  int result;
+  if (ev->ev_events & EV_SIGNAL) {
+    result = base->signals.Remove(ev);
+  } else if (MayRemoveLater(base)) {
+    result = base->interests.RemoveLater(ev);
+  } else {
+    result = base->interests.Remove(ev);
+  }
   if (ABSL_PREDICT_FALSE(base->waiting)) WakeAfterDelete(base);
   return result;
 }
@@ -213,7 +227,7 @@ void DeleteFiredEvent(event* ev) {
   LeaveQueues(ev);
   EnsureOwner(ev->ev_base);
   Leave(ev, EVLIST_INSERTED);
-  ev->ev_base->interests.RemoveFired(ev);
+  ev->ev_base->interests.RemoveLater(ev);
 }
 
 // A persistent event comes back to the timers before its callback runs. What
@@ -322,7 +336,7 @@ int DeleteAndWait(event* ev, Wait wait) {
   // An event that is nowhere may outlive its base, which must not be touched
   // then. Without threads the base whose loop runs here is known to live.
   bool is_nowhere = !LocksAreOn() && !(FlagsOf(ev) & kSomewhere);
-  bool is_live = LocksAreOn() ? IsLiveBase(base) : base == t_running_base;
+  bool is_live = base == t_running_base || (LocksAreOn() && IsLiveBase(base));
   if (ABSL_PREDICT_FALSE((is_nowhere || LocksAreOn()) && !is_live)) {
     StopDeliveries(ev);
     return 0;
@@ -337,7 +351,8 @@ int DeleteAndWait(event* ev, Wait wait) {
     StopDeliveries(ev);
     TellWaiters(ev, /*is_back=*/false);
   }
-  if (!was_waiting && !(ev->ev_events & EV_SIGNAL) && ev->ev_fd >= 0) {
+  if (!was_waiting && !(ev->ev_events & EV_SIGNAL) && ev->ev_fd >= 0 &&
+      !MayRemoveLater(base)) {
     // Taking out the fd may have been put off, as of an event that is active
     // for its timeout, and the program is likely to close it next.
     EnsureOwnerToDelete(base);

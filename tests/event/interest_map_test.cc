@@ -150,15 +150,62 @@ TEST_F(InterestMapTest, AOneShotEventAddedAgainInItsCallbackCostsOneChange) {
                                             {5, EV_READ, 0, false}}));
 }
 
-TEST_F(InterestMapTest, DeletingAFiredEventTakesItsFdOutAtOnce) {
+TEST_F(InterestMapTest, DeletingInACallbackIsToldAfterIt) {
+  for (short persist : {0, EV_PERSIST}) {
+    TestEvent* self = nullptr;
+    std::vector<Change> in_callback = {{}};
+    TestEvent a(base(), 5, EV_READ | persist, [&](short) {
+      self->Del();
+      in_callback = Changes();
+    });
+    self = &a;
+    a.Add();
+    Changes();
+    Ready(5, EV_READ);
+    event_base_loop(base(), EVLOOP_ONCE);
+    EXPECT_EQ(in_callback, (std::vector<Change>{}));
+    EXPECT_EQ(Changes(), (std::vector<Change>{{5, EV_READ, 0, false}}));
+  }
+}
+
+TEST_F(InterestMapTest, AnotherInterestInACallbackCostsOneChange) {
+  TestEvent* self = nullptr;
+  TestEvent writer(base(), 5, EV_WRITE | EV_PERSIST, [](short) {});
+  TestEvent reader(base(), 5, EV_READ | EV_PERSIST, [&](short) {
+    self->Del();
+    writer.Add();
+  });
+  self = &reader;
+  reader.Add();
+  Changes();
+  Ready(5, EV_READ);
+  event_base_loop(base(), EVLOOP_ONCE);
+  EXPECT_EQ(Changes(), (std::vector<Change>{{5, EV_READ, EV_WRITE, false}}));
+}
+
+TEST_F(InterestMapTest, DeletingOutsideOfTheLoopIsToldAtOnce) {
+  TestEvent a(base(), 5, EV_READ | EV_PERSIST, [&](short) {});
+  a.Add();
+  Ready(5, EV_READ);
+  event_base_loop(base(), EVLOOP_ONCE);
+  Changes();
+  a.Del();
+  EXPECT_EQ(Changes(), (std::vector<Change>{{5, EV_READ, 0, false}}));
+}
+
+// What is told later would not reach the registration of a descriptor that the
+// program closed, and that somebody else has open.
+TEST_F(InterestMapTest, AfterARegistrationThatStayedDeletingIsToldAtOnce) {
   TestEvent* self = nullptr;
   std::vector<Change> in_callback;
-  TestEvent a(base(), 5, EV_READ, [&](short) {
+  TestEvent a(base(), 5, EV_READ | EV_PERSIST, [&](short) {
     self->Del();
     in_callback = Changes();
   });
   self = &a;
   a.Add();
+  g_recorder.wait_result = EVOKE_WAIT_REBUILT;
+  event_base_loop(base(), EVLOOP_NONBLOCK);
   Changes();
   Ready(5, EV_READ);
   event_base_loop(base(), EVLOOP_ONCE);

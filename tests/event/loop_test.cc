@@ -134,6 +134,35 @@ TEST_P(LoopTest, AClosedFdWithALivingDupDoesNotSpin) {
   close(other);
 }
 
+// The same by event_del() and close() in a callback, of one after the other: a
+// parent closes what its children have open. Others go on to be told.
+TEST_P(LoopTest, ClosingWhatADupHasOpenKeepsNobodyFromHearing) {
+  SocketPair living;
+  int heard = 0;
+  TestEvent listener(base(), living[0], EV_READ | EV_PERSIST, [&](short) {
+    char byte;
+    heard += static_cast<int>(read(living[0], &byte, 1));
+    event_base_loopbreak(base());
+  });
+  listener.Add();
+  for (int round = 0; round < 20; ++round) {
+    SocketPair pair;
+    int other = dup(pair[0]);
+    TestEvent* self = nullptr;
+    TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [&](short) {
+      self->Del();
+      pair.Close(0);
+      living.Write(1, "x");
+    });
+    self = &reader;
+    reader.Add();
+    pair.Write(1, "never read");
+    EXPECT_EQ(Loop(), 0);
+    EXPECT_EQ(heard, round + 1);
+    close(other);
+  }
+}
+
 TEST_P(LoopTest, FreeingAOneShotEventInItsCallbackLeavesNothingBehind) {
   SocketPair pair;
   event* reader = event_new(

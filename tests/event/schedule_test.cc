@@ -294,17 +294,14 @@ bool IsKnownToEpoll(int fd) {
   return false;
 }
 
-// Its fd may be closed then, and the number reused.
-TEST_P(ScheduleTest, DeletedWhileActiveForItsTimeoutItLeavesTheKernelAtOnce) {
+TEST_P(ScheduleTest, DeletedWhileActiveForItsTimeoutItLeavesTheKernel) {
   SocketPair pair;
   TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [](short) {});
   bool was_known = false;
-  bool is_known = true;
   TestEvent before(base(), -1, 0, [&](short) {
     EXPECT_EQ(reader.Pending(EV_TIMEOUT | EV_READ), EV_TIMEOUT) << "active";
     was_known = IsKnownToEpoll(pair[0]);
     reader.Del();
-    is_known = IsKnownToEpoll(pair[0]);
   });
   before.AddMicros(0);
   reader.AddMicros(1);
@@ -312,7 +309,7 @@ TEST_P(ScheduleTest, DeletedWhileActiveForItsTimeoutItLeavesTheKernelAtOnce) {
   }
   EXPECT_EQ(Loop(), 1);
   EXPECT_EQ(was_known, std::string(GetParam()) == "epoll");
-  EXPECT_FALSE(is_known);
+  EXPECT_FALSE(IsKnownToEpoll(pair[0]));
 }
 
 EVOKE_ON_EVERY_BACKEND(FullHeapTest);
