@@ -173,7 +173,7 @@ void* OpenEpoll(const evoke_backend_options* options) {
 
 void CloseEpoll(void* state) {
   Epoll* self = static_cast<Epoll*>(state);
-  close(self->epoll_fd);
+  if (self->epoll_fd >= 0) close(self->epoll_fd);
   Delete(self);
 }
 
@@ -222,12 +222,16 @@ int WaitEpoll(void* state, int64_t timeout_us, evoke_ready_sink* sink) {
   return is_stale && Rebuild(self) == 0 ? EVOKE_WAIT_REBUILT : 0;
 }
 
+// Nothing of the parent's object may be left, even if there can be no other:
+// without one all that follows fails with EBADF.
 int ForkedEpoll(void* state) {
   Epoll* self = static_cast<Epoll*>(state);
   self->registered.Clear();
   self->changes.count = 0;
   self->suspect = 0;
-  return Rebuild(self);
+  if (self->epoll_fd >= 0) close(self->epoll_fd);
+  self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  return self->epoll_fd < 0 ? -1 : 0;
 }
 
 constexpr int kFeatures =

@@ -115,13 +115,8 @@ bool MakeLocks(event_base* base) {
   return base->lock.Init(LockKind::kPlain) && base->callback_done.Init();
 }
 
-// A backend that cannot be told of a descriptor while it waits has to know the
-// one that ends its wait before.
 bool PrepareWaking(event_base* base) {
-  if (!base->lock.exists()) return true;
-  if (base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT) {
-    return true;
-  }
+  if (!NeedsWakeFd(base)) return true;
   MutexLock lock(base->lock);
   return MakeNotifiable(base) == 0;
 }
@@ -321,7 +316,6 @@ void libevent_global_shutdown(void) {
   evoke::FreeRegistry();
   evoke::EndDebugMode();
   evoke::FreeBaseTables();
-  evoke::FreeProcessToken();
   evoke::FreeGlobalLocks();
 }
 

@@ -13,13 +13,30 @@ namespace evoke {
 
 namespace {
 
+// No page is larger on the machines that we know.
+constexpr size_t kMostPageBytes = 65536;
+constexpr uint64_t kNobody = 0;  // no process's token, and no base's owner
+
 volatile uint64_t g_plain_token = 1;
+// Room for one whole page, wherever it begins: nothing that has to be given
+// back when the library is unloaded.
+char g_pages[2 * kMostPageBytes];
 volatile uint64_t* g_wiped_page = nullptr;
 // The last number given, by this process or an ancestor before its fork. Unlike
 // process numbers, which may come again (in another pid namespace, or when the
 // ancestor is gone), these differ from those of all ancestors.
 uint64_t g_last_token = 0;
 constinit ProcessMutex g_token_mutex;  // over who makes one
+
+// A page that the kernel wipes in a child; null where it does not.
+volatile uint64_t* MakeWipedPage() {
+  size_t page_bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  if (page_bytes > kMostPageBytes) return nullptr;
+  auto address = reinterpret_cast<uintptr_t>(g_pages);
+  char* page = g_pages + (page_bytes - address % page_bytes) % page_bytes;
+  if (madvise(page, page_bytes, MADV_WIPEONFORK) < 0) return nullptr;
+  return reinterpret_cast<volatile uint64_t*>(page);
+}
 
 }  // namespace
 
@@ -28,27 +45,13 @@ const volatile uint64_t* g_process_token = &g_plain_token;
 uint64_t ProcessToken() {
   ProcessMutexLock lock(g_token_mutex);
   if (g_wiped_page == nullptr) {
-    size_t bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    void* page = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return *g_process_token;
-    if (madvise(page, bytes, MADV_WIPEONFORK) < 0) {
-      munmap(page, bytes);
-      return *g_process_token;
-    }
-    g_wiped_page = static_cast<volatile uint64_t*>(page);
+    g_wiped_page = MakeWipedPage();
+    if (g_wiped_page == nullptr) return *g_process_token;
+    *g_wiped_page = ++g_last_token;
     g_process_token = g_wiped_page;
   }
   if (*g_wiped_page == 0) *g_wiped_page = ++g_last_token;
   return *g_wiped_page;
-}
-
-void FreeProcessToken() {
-  if (g_wiped_page == nullptr) return;
-  g_process_token = &g_plain_token;
-  munmap(const_cast<uint64_t*>(g_wiped_page),
-         static_cast<size_t>(sysconf(_SC_PAGESIZE)));
-  g_wiped_page = nullptr;
 }
 
 namespace {
@@ -81,20 +84,24 @@ int AdoptAfterFork(event_base* base) {
   if (base->waiting || (is_child && base->running && !IsLoopThread(base))) {
     ForgetParentsLoop(base);
   }
-  int result = 0;
+  bool has_objects = true;
+  bool is_told = true;
   if (base->backend.table->forked(base->backend.state) < 0) {
     LogWarnErrno("%s: cannot make %s anew in the child", __func__,
                  base->backend.table->name);
-    result = -1;
-  } else if (base->interests.TellAll() < 0) {
-    result = -1;
+    has_objects = false;
+  } else {
+    is_told = base->interests.TellAll() == 0;
   }
-  if (base->signals.Forked() < 0) result = -1;
-  if (base->wake_fd >= 0) {
-    CloseWake(base);
-    if (MakeNotifiable(base) < 0) result = -1;
+  if (base->signals.Forked() < 0) has_objects = false;
+  bool has_wake = base->wake_fd >= 0;
+  CloseWake(base);
+  if ((has_wake || NeedsWakeFd(base)) && MakeNotifiable(base) < 0) {
+    has_objects = false;
   }
-  return result;
+  // Whoever comes next tries again.
+  if (!has_objects) base->owner = kNobody;
+  return has_objects && is_told ? 0 : -1;
 }
 
 void AdoptForgotten(event_base* base) {
@@ -117,7 +124,7 @@ void AdoptForgotten(event_base* base) {
 void AdoptToDelete(event_base* base) {
   if (HasOwnObjects(base)) return;
   AdoptAfterFork(base);
-  base->owner |= kOnlyDeletes;
+  if (HasOwnObjects(base)) base->owner |= kOnlyDeletes;
 }
 
 }  // namespace evoke

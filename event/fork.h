@@ -27,11 +27,9 @@ extern const volatile uint64_t* g_process_token;
 // The number of this process, made on the first call.
 uint64_t ProcessToken();
 
-// Gives the page back; for libevent_global_shutdown(), when all bases are gone.
-void FreeProcessToken();
-
 // Gives `base`, made by a parent, kernel objects of its own and hands them all
-// interests. Returns 0, or -1 after logging what failed.
+// interests. Returns 0, or -1 after logging what failed; without its objects
+// the base stays nobody's, and is adopted by the next call.
 int AdoptAfterFork(event_base* base);
 
 // False in a fork's child that has not adopted `base` yet, or only to delete.

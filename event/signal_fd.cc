@@ -47,6 +47,10 @@ bool SignalFd::Open() {
 
 int SignalFd::Handle(int signal) {
   sigset_t set, before;
+  if (fd_ < 0) {
+    errno = EMFILE;  // which is why it was lost
+    return -1;
+  }
   if (!MakeSet(signal, &set) || SetThreadMask(SIG_BLOCK, set, &before) < 0) {
     LogWarnErrno("signalfd: signal %d cannot be blocked", signal);
     return -1;
@@ -72,20 +76,24 @@ int SignalFd::Unhandle(int signal) {
 }
 
 int SignalFd::Forked() {
-  DeleteEvent(&readable_);
-  close(fd_);
+  if (fd_ >= 0) {
+    DeleteEvent(&readable_);
+    close(fd_);
+  }
   fd_ = OpenSignalFd(-1, watched_);
+  is_lost_ = fd_ < 0;
   if (fd_ >= 0 && (sigisemptyset(&watched_) || Watch() == 0)) return 0;
   LogWarnErrno("signalfd: no signals in the child");
   return -1;
 }
 
 void SignalFd::Close() {
-  if (fd_ < 0) return;
+  if (!is_open()) return;
   // Its mask stays: it may be a parent's.
   for (int signal = 1; signal < NSIG; ++signal) Unblock(signal);
-  close(fd_);
+  if (fd_ >= 0) close(fd_);
   fd_ = -1;
+  is_lost_ = false;
   DebugForget(&readable_);
 }
 

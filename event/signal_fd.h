@@ -25,7 +25,9 @@ class SignalFd {
   // Opens the descriptor; false where the kernel has none. Before any signal is
   // handled.
   bool Open();
-  bool is_open() const { return fd_ >= 0; }
+  // Whether signals come this way; also in a child that could not get a
+  // descriptor yet.
+  bool is_open() const { return fd_ >= 0 || is_lost_; }
 
   // Blocks `signal` in the calling thread and watches it. Returns 0, or -1 with
   // errno set; all is then as it was.
@@ -36,7 +38,8 @@ class SignalFd {
   int Unhandle(int signal);
 
   // The process is a fork's child: a descriptor of its own, since the mask of
-  // the old one is shared with the parent. Returns 0 or -1.
+  // the old one is shared with the parent. Returns 0, or -1 when there is none
+  // to be had; then to be called again.
   int Forked();
 
   // Unblocks all and closes the descriptor. Leaves its event where it is.
@@ -49,6 +52,7 @@ class SignalFd {
 
   event_base* base_;
   int fd_ = -1;
+  bool is_lost_ = false;
   sigset_t watched_ = {};
   sigset_t blocked_by_us_ = {};
   event readable_ = {};  // internal; added while any signal is watched

@@ -159,28 +159,33 @@ void SignalMap::TakeOver() {
 
 int SignalMap::Forked() {
   if (signal_fd_.is_open()) return signal_fd_.Forked();
-  if (pipe_[0] < 0) return 0;
+  if (pipe_[0] < 0 && !pipe_is_lost_) return 0;
   // The old ends are closed here only; the parent has its own.
-  bool handling;
   {
     MutexLock lock(SignalLock());
-    handling = g_handling == this;
-    if (handling) {
+    if (g_handling == this) {
+      handling_is_lost_ = true;
       Store(g_write_fd, -1);
       g_handling = nullptr;
-      for (int signal = 0; signal < NSIG; ++signal) {
-        Store(g_deliveries[signal], Take(g_orphans[signal]));
-      }
+      for (int& deliveries : g_deliveries) Store(deliveries, 0);
+    }
+    for (int signal = 0; handling_is_lost_ && signal < NSIG; ++signal) {
+      __atomic_fetch_add(&g_deliveries[signal], Take(g_orphans[signal]),
+                         __ATOMIC_ACQ_REL);
     }
     // What came before the fork came to the parent.
     for (int& deliveries : deliveries_) deliveries = 0;
   }
-  DeleteEvent(&pipe_event_);
-  close(pipe_[0]);
-  close(pipe_[1]);
-  pipe_[0] = pipe_[1] = -1;
-  if (OpenPipe() < 0) return -1;
-  if (handling) TakeOver();
+  if (pipe_[0] >= 0) {
+    DeleteEvent(&pipe_event_);
+    close(pipe_[0]);
+    close(pipe_[1]);
+    pipe_[0] = pipe_[1] = -1;
+  }
+  pipe_is_lost_ = OpenPipe() < 0;
+  if (pipe_is_lost_) return -1;
+  if (handling_is_lost_) TakeOver();
+  handling_is_lost_ = false;
   return 0;
 }
 

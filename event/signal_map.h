@@ -64,6 +64,10 @@ class SignalMap {
   SignalFd signal_fd_;  // instead of all that follows
   int count_ = 0;       // events of the program
   int pipe_[2] = {-1, -1};
+  // A fork's child could not get a pipe yet; and whether it is to handle
+  // signals once it has one.
+  bool pipe_is_lost_ = false;
+  bool handling_is_lost_ = false;
   event pipe_event_ = {};  // internal; added while any signal is handled
   event* events_[NSIG] = {};
   int deliveries_[NSIG] = {};  // to this base, not yet seen

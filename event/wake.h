@@ -34,6 +34,13 @@ inline int Wake(event_base* base) {
 // REQUIRES: the base's lock is held.
 int WakeForTimer(event_base* base);
 
+// Whether it has to be made with the base: a backend that cannot be told of a
+// descriptor while it waits has to know it before.
+inline bool NeedsWakeFd(const event_base* base) {
+  return base->lock.exists() &&
+         !(base->backend.table->flags & EVOKE_BACKEND_CHANGE_DURING_WAIT);
+}
+
 // Makes the eventfd. Returns 0, also when there is one; -1 after logging why.
 // REQUIRES: the base's lock is held.
 int MakeNotifiable(event_base* base);

@@ -6,6 +6,7 @@
 #include <event2/util.h>
 #include <netdb.h>
 #include <stdint.h>
+#include <string.h>
 #include <strings.h>
 
 #include "util/log.h"
@@ -38,14 +39,48 @@ constexpr ErrorText kErrorTexts[] = {
     {EVUTIL_EAI_SYSTEM, "system error"},
 };
 
-// "localhost" is the loopback even where no hosts file says so and no name
-// server is asked: RFC 6761, section 6.3.
-bool MayBeUnknownLocalhost(int result, const char* nodename,
-                           const evutil_addrinfo& hints) {
-  return (result == EAI_NONAME || result == EAI_AGAIN || result == EAI_FAIL ||
-          result == EAI_NODATA) &&
-         nodename != nullptr && strcasecmp(nodename, "localhost") == 0 &&
-         !(hints.ai_flags & AI_NUMERICHOST);
+bool IsUnknown(int result) {
+  return result == EAI_NONAME || result == EAI_AGAIN || result == EAI_FAIL ||
+         result == EAI_NODATA;
+}
+
+// Whether `result` is since nobody knows "localhost". A machine that knows it
+// in another family than the hints ask for means what it says.
+bool IsUnknownLocalhost(int result, const char* nodename,
+                        const evutil_addrinfo& hints) {
+  if (!IsUnknown(result) || nodename == nullptr ||
+      strcasecmp(nodename, "localhost") != 0 ||
+      (hints.ai_flags & AI_NUMERICHOST)) {
+    return false;
+  }
+  if (hints.ai_family == AF_UNSPEC && !(hints.ai_flags & AI_ADDRCONFIG)) {
+    return true;
+  }
+  evutil_addrinfo any = {};
+  any.ai_socktype = SOCK_STREAM;
+  evutil_addrinfo* list = nullptr;
+  if (getaddrinfo(nodename, nullptr, &any, &list) != 0) return true;
+  freeaddrinfo(list);
+  return false;
+}
+
+// It is the loopback even where no hosts file says so and no name server is
+// asked: RFC 6761, section 6.3.
+int LookUpLoopback(const char* servname, evutil_addrinfo hints,
+                   evutil_addrinfo** res) {
+  bool wants_name = (hints.ai_flags & AI_CANONNAME) != 0;
+  // With AI_ADDRCONFIG the loopback alone would be no address at all.
+  hints.ai_flags &= ~(AI_ADDRCONFIG | AI_CANONNAME);
+  hints.ai_flags |= AI_NUMERICHOST;
+  const char* address = hints.ai_family == AF_INET6 ? "::1" : "127.0.0.1";
+  int result = getaddrinfo(address, servname, &hints, res);
+  if (result != 0 || !wants_name) return result;
+  // Freed with the list, by libc.
+  (*res)->ai_canonname = strdup("localhost");
+  if ((*res)->ai_canonname != nullptr) return 0;
+  freeaddrinfo(*res);
+  *res = nullptr;
+  return EAI_MEMORY;
 }
 
 }  // namespace
@@ -63,10 +98,8 @@ int evutil_getaddrinfo(const char* nodename, const char* servname,
   if (hints_in != nullptr) hints = *hints_in;
   hints.ai_flags &= ~kReservedFlag;
   int result = getaddrinfo(nodename, servname, &hints, res);
-  if (MayBeUnknownLocalhost(result, nodename, hints)) {
-    hints.ai_flags = (hints.ai_flags & ~AI_ADDRCONFIG) | AI_NUMERICHOST;
-    nodename = hints.ai_family == AF_INET6 ? "::1" : "127.0.0.1";
-    result = getaddrinfo(nodename, servname, &hints, res);
+  if (IsUnknownLocalhost(result, nodename, hints)) {
+    return LookUpLoopback(servname, hints, res);
   }
   return result;
 }

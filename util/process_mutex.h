@@ -3,7 +3,9 @@
 // A lock that is always there, whether the program has turned threading on or
 // not: for the few things that even threads with nothing in common share, such
 // as the list of all bases. Plain, not recursive; held for moments, with no
-// other lock taken meanwhile.
+// other lock taken meanwhile. fork(2) waits until no other thread holds one, so
+// that none stays locked in a child, where that thread is not
+// (pthread_atfork(3)).
 #ifndef EVOKE_UTIL_PROCESS_MUTEX_H_
 #define EVOKE_UTIL_PROCESS_MUTEX_H_
 
@@ -21,11 +23,22 @@ class ABSL_LOCKABLE ProcessMutex {
   ProcessMutex(const ProcessMutex&) = delete;
   ProcessMutex& operator=(const ProcessMutex&) = delete;
 
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { pthread_mutex_lock(&mutex_); }
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    if (!__atomic_load_n(&is_known_, __ATOMIC_ACQUIRE)) MakeKnown();
+    pthread_mutex_lock(&mutex_);
+  }
   void Unlock() ABSL_UNLOCK_FUNCTION() { pthread_mutex_unlock(&mutex_); }
 
  private:
+  // Puts it on the list of those that a fork has to care for.
+  void MakeKnown();
+
+  static void BeforeFork();
+  static void AfterFork();
+
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  bool is_known_ = false;
+  ProcessMutex* next_known_ = nullptr;
 };
 
 class ABSL_SCOPED_LOCKABLE ProcessMutexLock {

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <functional>
@@ -60,6 +61,109 @@ TEST_P(ForkTest, AChildMayCallAnythingFirstAndTheParentGoesOn) {
   EXPECT_EQ(InChild([&] { return Loop(EVLOOP_NONBLOCK); }), 0);
   ExpectParentStillReads(pair, runs);
   EXPECT_EQ(InChild([&] { return event_reinit(base()); }), 0);
+  ExpectParentStillReads(pair, runs);
+}
+
+// Takes every descriptor that this process may have.
+void UseUpDescriptors() {
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = 64;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  while (dup(0) >= 0) {
+  }
+}
+
+// The epoll object is the only one that takes a descriptor; the parent's, which
+// the child has as well, is given up for it.
+TEST_P(ForkTest, AChildWithoutDescriptorsToSpareGetsObjectsOfItsOwn) {
+  SocketPair pair;
+  int runs = 0;
+  TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [&](short) {
+    ++runs;
+    pair.Read(0);
+  });
+  reader.Add();
+  EXPECT_EQ(InChild([&] {
+              event_set_log_callback([](int, const char*) {});
+              UseUpDescriptors();
+              if (reader.Del() != 0 || reader.Add() != 0) return 1;
+              pair.Write(1, "x");
+              if (Loop(EVLOOP_ONCE) != 0) return 2;
+              return runs == 1 ? reader.Del() : 3;
+            }),
+            0);
+  ExpectParentStillReads(pair, runs);
+}
+
+// With no kernel object to be had the calls fail; when there is one again, the
+// base is whole.
+TEST_P(ForkTest, AChildThatGetsNoObjectsFailsAndIsMendedLater) {
+  if (std::string(GetParam()) != "epoll") return;  // others need none
+  SocketPair pair;
+  int runs = 0;
+  TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST, [&](short) {
+    ++runs;
+    pair.Read(0);
+  });
+  reader.Add();
+  EXPECT_EQ(InChild([&] {
+              event_set_log_callback([](int, const char*) {});
+              rlimit before;
+              getrlimit(RLIMIT_NOFILE, &before);
+              rlimit none = {0, before.rlim_max};
+              setrlimit(RLIMIT_NOFILE, &none);
+              if (reader.Del() != 0) return 1;
+              if (reader.Add() != -1) return 2;
+              if (Loop(EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY) != -1) {
+                return 3;
+              }
+              if (event_reinit(base()) != -1) return 4;
+              setrlimit(RLIMIT_NOFILE, &before);
+              if (reader.Add() != 0) return 5;
+              pair.Write(1, "x");
+              if (Loop(EVLOOP_ONCE) != 0) return 6;
+              return runs == 1 ? reader.Del() : 7;
+            }),
+            0);
+  ExpectParentStillReads(pair, runs);
+}
+
+// Signals need a pipe.
+TEST_P(ForkTest, SignalsComeBackToAChildThatCouldNotGetAPipe) {
+  int signals = 0;
+  TestEvent on_signal(base(), SIGUSR1, EV_SIGNAL | EV_PERSIST,
+                      [&](short) { ++signals; });
+  on_signal.Add();
+  EXPECT_EQ(InChild([&] {
+              event_set_log_callback([](int, const char*) {});
+              rlimit before;
+              getrlimit(RLIMIT_NOFILE, &before);
+              rlimit none = {0, before.rlim_max};
+              setrlimit(RLIMIT_NOFILE, &none);
+              if (event_reinit(base()) != -1) return 1;
+              setrlimit(RLIMIT_NOFILE, &before);
+              raise(SIGUSR1);
+              if (Loop(EVLOOP_ONCE) != 0) return 2;
+              return signals == 1 ? 0 : 3;
+            }),
+            0);
+  raise(SIGUSR1);
+  EXPECT_EQ(Loop(EVLOOP_ONCE), 0);
+  EXPECT_EQ(signals, 1);
+}
+
+TEST_P(ForkTest, AShutDownLibraryStillTellsAChildFromItsParent) {
+  SocketPair pair;
+  int runs = 0;
+  TestEvent reader(base(), pair[0], EV_READ | EV_PERSIST,
+                   [&](short) { ++runs; });
+  reader.Add();
+  EXPECT_EQ(InChild([&] {
+              libevent_global_shutdown();
+              return reader.Del();
+            }),
+            0);
   ExpectParentStillReads(pair, runs);
 }
 
