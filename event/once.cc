@@ -73,11 +73,11 @@ extern "C" int event_base_once(event_base* base, evutil_socket_t fd,
   if (once == nullptr) return -1;
   once->callback = callback;
   once->arg = arg;
-  if (timer) {
-    event_assign(&once->ev, base, -1, 0, evoke::RunOnce, once);
-  } else {
-    event_assign(&once->ev, base, fd, events & kIoInterests, evoke::RunOnce,
-                 once);
+  const short interests = timer ? 0 : events & kIoInterests;
+  if (event_assign(&once->ev, base, timer ? -1 : fd, interests, evoke::RunOnce,
+                   once) < 0) {
+    evoke::Free(once);
+    return -1;
   }
   evoke::MutexLock lock(base->lock);
   if (timer && (timeout == nullptr || !evutil_timerisset(timeout))) {

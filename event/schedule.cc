@@ -394,17 +394,33 @@ inline bool IsUsable(const event* ev, const char* function) {
   return IsUsableSlow(ev, function);
 }
 
+// For what needs the base; in debug mode, which has the time to ask.
+inline bool HasBase(const event* ev, const char* function) {
+  if (!IsUsable(ev, function)) return false;
+  if (ABSL_PREDICT_TRUE(!evoke::DebugModeIsOn()) ||
+      evoke::IsLiveBase(ev->ev_base)) {
+    return true;
+  }
+  LogWarn("%s: the base of event %p was freed", function,
+          static_cast<const void*>(ev));
+  return false;
+}
+
+// One that was not would be taken for a callback of the library.
+inline bool IsAssigned(const event* ev, const char* function) {
+  if (ABSL_PREDICT_TRUE(event_initialized(ev))) return true;
+  LogWarn("%s: event was never assigned", function);
+  return false;
+}
+
 }  // namespace
 
 extern "C" {
 
 int event_add(event* ev, const timeval* timeout) {
-  if (!IsUsable(ev, __func__)) return -1;
+  if (!HasBase(ev, __func__)) return -1;
   evoke::MutexLock lock(ev->ev_base->lock);
-  if (ABSL_PREDICT_FALSE(!event_initialized(ev))) {
-    LogWarn("%s: event was never assigned", __func__);
-    return -1;
-  }
+  if (!IsAssigned(ev, __func__)) return -1;
   return evoke::AddEvent(ev, timeout, evoke::TimeoutIs::kRelative);
 }
 
@@ -424,13 +440,14 @@ int event_del_noblock(event* ev) {
 }
 
 void event_active(event* ev, int result, short ncalls) {
-  if (!IsUsable(ev, __func__)) return;
+  if (!HasBase(ev, __func__)) return;
   evoke::MutexLock lock(ev->ev_base->lock);
+  if (!IsAssigned(ev, __func__)) return;
   evoke::ActivateEvent(ev, result, ncalls);
 }
 
 int event_remove_timer(event* ev) {
-  if (!IsUsable(ev, __func__)) return -1;
+  if (!HasBase(ev, __func__)) return -1;
   evoke::MutexLock lock(ev->ev_base->lock);
   int result = evoke::RemoveTimer(ev);
   if (ev->ev_base->waiting) evoke::WakeAfterDelete(ev->ev_base);

@@ -232,6 +232,29 @@ TEST(DebugMode, ABaseThatMovesToAnotherThreadIsFine) {
             0);
 }
 
+TEST(DebugMode, AFreedBaseIsNoPlaceForAnEvent) {
+  EXPECT_EQ(InDebugMode([] {
+              event_base* base = event_base_new();
+              event* ev = event_new(base, -1, EV_PERSIST, Nothing, nullptr);
+              event_base_free(base);
+              timeval soon = {0, 1};
+              if (event_add(ev, &soon) != -1 || g_warnings != 1) return 1;
+              event_active(ev, EV_READ, 1);
+              if (g_warnings != 2) return 2;
+              if (event_remove_timer(ev) != -1 || g_warnings != 3) return 3;
+              if (event_base_once(base, -1, EV_TIMEOUT, Nothing, nullptr,
+                                  &soon) != -1) {
+                return 4;
+              }
+              // These need no base.
+              int warnings = g_warnings;
+              if (event_del(ev) != 0) return 5;
+              event_free(ev);
+              return g_warnings == warnings ? 0 : 6;
+            }),
+            0);
+}
+
 TEST(DebugMode, WithLocksThreadsMayMix) {
   EXPECT_EQ(InDebugMode([] {
               if (evthread_use_pthreads() != 0) return 100;

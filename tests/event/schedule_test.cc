@@ -312,6 +312,16 @@ TEST_P(ScheduleTest, DeletedWhileActiveForItsTimeoutItLeavesTheKernel) {
   EXPECT_FALSE(IsKnownToEpoll(pair[0]));
 }
 
+TEST_P(ScheduleTest, AnEventThatWasNeverAssignedDoesNotBecomeActive) {
+  event_set_log_callback([](int, const char*) {});
+  event none = {};
+  none.ev_base = base();
+  event_active(&none, EV_READ, 1);
+  EXPECT_EQ(event_add(&none, nullptr), -1);
+  EXPECT_EQ(Loop(), 1);
+  event_set_log_callback(nullptr);
+}
+
 EVOKE_ON_EVERY_BACKEND(FullHeapTest);
 EVOKE_ON_EVERY_BACKEND(ScheduleTest);
 
