@@ -68,6 +68,7 @@ void Finalize(event_callback*, void* arg) {
   FreeRateLimit(impl->limit);
   DebugForget(&bev->ev_read);
   DebugForget(&bev->ev_write);
+  __atomic_store_n(&impl->magic, 0, __ATOMIC_RELAXED);
   Free(impl);
 }
 
@@ -89,6 +90,13 @@ bool MakeLock(bufferevent* bev, SharedLock* shared) {
 bool IsMissing(const void* argument, const char* function) {
   if (ABSL_PREDICT_TRUE(argument != nullptr)) return false;
   LogWarn("%s: null argument", function);
+  return true;
+}
+
+bool IsNoBufferevent(const bufferevent* bev, const char* function) {
+  if (bev == nullptr) return IsMissing(static_cast<const void*>(bev), function);
+  LogWarn("%s: %p is no bufferevent, or has been freed", function,
+          static_cast<const void*>(bev));
   return true;
 }
 
@@ -124,6 +132,7 @@ bool BuffereventInit(BuffereventImpl* impl, event_base* base,
     evbuffer_free(bev->output);
     return false;
   }
+  impl->magic = kBuffereventMagic;
   bev->be_ops = ops;
   bev->enabled = EV_WRITE;
   impl->refs = 1;
@@ -184,8 +193,17 @@ using evoke::BuffereventLock;
 using evoke::ImplOf;
 using evoke::IsMissing;
 using evoke::LockIfAny;
+using evoke::LogWarn;
 
 namespace {
+
+// A reference that nobody has cannot be given up. Lets the lock go then.
+bool IsGivenUp(bufferevent* bev, const char* function) {
+  if (ABSL_PREDICT_TRUE(ImplOf(bev)->refs != 0)) return false;
+  LogWarn("%s: %p has been freed", function, static_cast<void*>(bev));
+  evoke::UnlockIfAny(ImplOf(bev)->lock);
+  return true;
+}
 
 size_t SingleLimit(size_t size) {
   return size == 0 || size > EV_SSIZE_MAX ? evoke::kDefaultMaxSingleBytes
@@ -201,6 +219,7 @@ extern "C" {
 void bufferevent_free(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return;
   LockIfAny(ImplOf(bev)->lock);
+  if (IsGivenUp(bev, __func__)) return;
   bufferevent_setcb(bev, nullptr, nullptr, nullptr, nullptr);
   evoke::BuffereventDecrefAndUnlock(bev);
 }
@@ -213,7 +232,9 @@ void bufferevent_incref(bufferevent* bev) {
 
 int bufferevent_decref(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return 0;
-  return evoke::BuffereventDecref(bev);
+  LockIfAny(ImplOf(bev)->lock);
+  if (IsGivenUp(bev, __func__)) return 0;
+  return evoke::BuffereventDecrefAndUnlock(bev);
 }
 
 // A program may count on the reference in between, lock or not.
@@ -355,8 +376,7 @@ int bufferevent_replacefd(bufferevent* bev, evutil_socket_t fd) {
   BuffereventLock lock(bev);
   evutil_socket_t old_fd = ops->get_fd(bev);
   if (ops->set_fd(bev, fd) < 0) return -1;
-  bool owns_fd = (ImplOf(bev)->options & BEV_OPT_CLOSE_ON_FREE) != 0;
-  if (!owns_fd || old_fd < 0 || old_fd == fd) return 0;
+  if (old_fd < 0 || old_fd == fd) return 0;
   return evutil_closesocket(old_fd);
 }
 

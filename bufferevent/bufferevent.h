@@ -93,8 +93,11 @@ inline constexpr size_t kDefaultMaxSingleBytes = 16384;
 
 struct RateLimit;
 
+inline constexpr uint32_t kBuffereventMagic = 0x62657665;
+
 struct BuffereventImpl {
   bufferevent face;  // first: the public pointer points here
+  uint32_t magic;    // kBuffereventMagic as long as it is one
 
   // Guards all of this; null without BEV_OPT_THREADSAFE. It does not change
   // once others can know the bufferevent. Holds one reference.
@@ -199,6 +202,17 @@ bool BuffereventDecref(bufferevent* bev);
 
 // Logs and returns true when a program passed a null pointer.
 bool IsMissing(const void* argument, const char* function);
+
+// The same for one that is null, no bufferevent at all, or was freed and whose
+// memory was given back.
+bool IsNoBufferevent(const bufferevent* bev, const char* function);
+inline bool IsMissing(const bufferevent* bev, const char* function) {
+  return !(ABSL_PREDICT_TRUE(
+             bev != nullptr &&
+             __atomic_load_n(&ImplOf(bev)->magic, __ATOMIC_RELAXED) ==
+                 kBuffereventMagic)) &&
+         IsNoBufferevent(bev, function);
+}
 
 // --- callbacks.cc
 

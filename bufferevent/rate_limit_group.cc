@@ -30,7 +30,12 @@ constexpr size_t kDefaultLeastShareBytes = 64;
 
 // All of it is guarded by `lock`, which is no recursive one: nothing that may
 // come back here is called with it held.
+namespace evoke {
+inline constexpr uint32_t kGroupMagic = 0x67726f75;
+}
+
 struct bufferevent_rate_limit_group {
+  uint32_t magic = evoke::kGroupMagic;  // as long as it is one
   evoke::Mutex lock;
 
   ev_token_bucket_cfg cfg;
@@ -54,6 +59,18 @@ namespace evoke {
 namespace {
 
 using Group = bufferevent_rate_limit_group;
+
+// Logs and returns true for what is null, no group, or a freed one.
+bool IsNoGroup(const Group* group, const char* function) {
+  if (ABSL_PREDICT_TRUE(group != nullptr &&
+                        __atomic_load_n(&group->magic, __ATOMIC_RELAXED) ==
+                            kGroupMagic)) {
+    return false;
+  }
+  LogWarn("%s: %s", function,
+          group == nullptr ? "null argument" : "no group, or a freed one");
+  return true;
+}
 
 void SetLeastShare(Group* group, size_t share_bytes) {
   group->wanted_share_bytes = share_bytes;
@@ -160,6 +177,7 @@ void OnGroupRefill(evutil_socket_t, short, void* arg) {
 
 void FreeGroup(event_callback*, void* arg) {
   auto* group = static_cast<Group*>(arg);
+  __atomic_store_n(&group->magic, 0, __ATOMIC_RELAXED);
   group->lock.Destroy();
   DebugForget(&group->refill);
   Delete(group);
@@ -168,7 +186,7 @@ void FreeGroup(event_callback*, void* arg) {
 // bufferevent_rate_limit_group_decrement_...().
 int DecrementGroup(Group* group, Direction direction, ev_ssize_t bytes,
                    const char* function) {
-  if (IsMissing(group, function)) return -1;
+  if (IsNoGroup(group, function)) return -1;
   MutexLock lock(group->lock);
   bool was_empty = group->bucket.is_empty(direction);
   group->bucket.Take(direction, bytes);
@@ -180,7 +198,7 @@ int DecrementGroup(Group* group, Direction direction, ev_ssize_t bytes,
 // bufferevent_rate_limit_group_get_..._limit().
 ev_ssize_t GroupLeftBytes(Group* group, Direction direction,
                           const char* function) {
-  if (IsMissing(group, function)) return -1;
+  if (IsNoGroup(group, function)) return -1;
   MutexLock lock(group->lock);
   return group->bucket.left_bytes(direction);
 }
@@ -280,6 +298,7 @@ bufferevent_rate_limit_group* bufferevent_rate_limit_group_new(
 int bufferevent_rate_limit_group_set_cfg(bufferevent_rate_limit_group* group,
                                          const ev_token_bucket_cfg* cfg) {
   if (group == nullptr || cfg == nullptr) return -1;
+  if (evoke::IsNoGroup(group, __func__)) return -1;
   MutexLock lock(group->lock);
   bool same_tick = group->cfg.tick.tv_sec == cfg->tick.tv_sec &&
                    group->cfg.tick.tv_usec == cfg->tick.tv_usec;
@@ -292,7 +311,7 @@ int bufferevent_rate_limit_group_set_cfg(bufferevent_rate_limit_group* group,
 
 int bufferevent_rate_limit_group_set_min_share(
     bufferevent_rate_limit_group* group, size_t share_bytes) {
-  if (IsMissing(group, __func__) || share_bytes > EV_SSIZE_MAX) return -1;
+  if (evoke::IsNoGroup(group, __func__) || share_bytes > EV_SSIZE_MAX) return -1;
   MutexLock lock(group->lock);
   evoke::SetLeastShare(group, share_bytes);
   return 0;
@@ -301,7 +320,7 @@ int bufferevent_rate_limit_group_set_min_share(
 // In a program with threads the timer's callback may have begun in another, and
 // waits for the lock: the loop frees the group after it.
 void bufferevent_rate_limit_group_free(bufferevent_rate_limit_group* group) {
-  if (IsMissing(group, __func__)) return;
+  if (evoke::IsNoGroup(group, __func__)) return;
   bool callback_may_run;
   {
     MutexLock lock(group->lock);
@@ -347,7 +366,7 @@ int bufferevent_rate_limit_group_decrement_write(
 void bufferevent_rate_limit_group_get_totals(
     bufferevent_rate_limit_group* group, ev_uint64_t* total_read,
     ev_uint64_t* total_written) {
-  if (IsMissing(group, __func__)) return;
+  if (evoke::IsNoGroup(group, __func__)) return;
   MutexLock lock(group->lock);
   if (total_read != nullptr) *total_read = group->total_bytes[kReading];
   if (total_written != nullptr) *total_written = group->total_bytes[kWriting];
@@ -355,7 +374,7 @@ void bufferevent_rate_limit_group_get_totals(
 
 void bufferevent_rate_limit_group_reset_totals(
     bufferevent_rate_limit_group* group) {
-  if (IsMissing(group, __func__)) return;
+  if (evoke::IsNoGroup(group, __func__)) return;
   MutexLock lock(group->lock);
   group->total_bytes[kReading] = group->total_bytes[kWriting] = 0;
 }
@@ -367,6 +386,7 @@ int bufferevent_add_to_rate_limit_group(bufferevent* bev,
   if (IsMissing(bev, __func__)) return -1;
   BuffereventLock bev_lock(bev);
   if (group == nullptr) return bufferevent_remove_from_rate_limit_group(bev);
+  if (evoke::IsNoGroup(group, __func__)) return -1;
   evoke::RateLimit* limit = evoke::EnsureRateLimit(bev);
   if (limit == nullptr) return -1;
   if (limit->group == group) return 0;

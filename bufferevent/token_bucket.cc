@@ -122,6 +122,14 @@ ev_token_bucket_cfg* ev_token_bucket_cfg_new(size_t read_rate,
   });
 }
 
-void ev_token_bucket_cfg_free(ev_token_bucket_cfg* cfg) { evoke::Free(cfg); }
+void ev_token_bucket_cfg_free(ev_token_bucket_cfg* cfg) {
+  if (cfg == nullptr) return;
+  if (__atomic_exchange_n(&cfg->magic, 0, __ATOMIC_RELAXED) !=
+      evoke::kTokenBucketCfgMagic) {
+    evoke::LogWarn("%s: no configuration, or a freed one", __func__);
+    return;
+  }
+  evoke::Free(cfg);
+}
 
 }  // extern "C"

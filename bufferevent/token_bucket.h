@@ -20,11 +20,16 @@ enum Direction : uint8_t { kReading = 0, kWriting = 1 };
 }  // namespace evoke
 
 // How fast a bucket fills. Arrays are by evoke::Direction.
+namespace evoke {
+inline constexpr uint32_t kTokenBucketCfgMagic = 0x74626366;
+}
+
 struct ev_token_bucket_cfg {
   size_t rate_bytes[2];   // for each tick; at least 1
   size_t burst_bytes[2];  // the most there can be; at least the rate
   int64_t tick_ms;        // at least 1
   timeval tick;           // as the program gave it: what timers wait
+  uint32_t magic = evoke::kTokenBucketCfgMagic;  // as long as it is one
 
   // How long these wait, in microseconds.
   int64_t tick_us() const;

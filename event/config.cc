@@ -27,8 +27,12 @@ extern "C" {
 event_config* event_config_new(void) { return evoke::New<event_config>(); }
 
 void event_config_free(event_config* config) {
-  if (config == nullptr) {
-    LogWarn("%s: no configuration", __func__);
+  if (config == nullptr ||
+      __atomic_exchange_n(&config->magic, 0, __ATOMIC_RELAXED) !=
+          evoke::kConfigMagic) {
+    LogWarn("%s: %s", __func__,
+            config == nullptr ? "no configuration"
+                              : "no configuration, or a freed one");
     return;
   }
   while (AvoidedMethod* method = config->avoided) {

@@ -20,6 +20,10 @@ struct AvoidedMethod {
 
 }  // namespace evoke
 
+namespace evoke {
+inline constexpr uint32_t kConfigMagic = 0x636f6e66;
+}
+
 struct event_config {
   evoke::AvoidedMethod* avoided = nullptr;
   int required_features = 0;
@@ -27,6 +31,7 @@ struct event_config {
   int64_t max_dispatch_us = evoke::kNoDeadline;
   int max_dispatch_callbacks = INT_MAX;
   int limit_from_priority = 0;
+  uint32_t magic = evoke::kConfigMagic;  // as long as it is one
 };
 
 namespace evoke {

@@ -163,8 +163,8 @@ int bufferevent_get_priority(const struct bufferevent *bev);
  * stay.  The old fd is not closed.  -1 when it is of a kind without fd. */
 int bufferevent_setfd(struct bufferevent *bev, evutil_socket_t fd);
 
-/* As bufferevent_setfd(), but the old fd is closed, where the bufferevent has
- * another one and was made with BEV_OPT_CLOSE_ON_FREE.  -1 when it is of a kind
+/* As bufferevent_setfd(), but the old fd is closed, with or without
+ * BEV_OPT_CLOSE_ON_FREE, unless it is the new one too.  -1 when it is of a kind
  * without fd; the old fd is open then.  Since 2.2. */
 int bufferevent_replacefd(struct bufferevent *bev, evutil_socket_t fd);
 

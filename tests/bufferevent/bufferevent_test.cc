@@ -271,7 +271,7 @@ TEST_P(BuffereventTest, ReplaceFdClosesTheOldOneIfItIsOwned) {
     bev.Write("moved");
     EXPECT_EQ(bufferevent_replacefd(bev.get(), new_fd), 0);
     EXPECT_EQ(bufferevent_getfd(bev.get()), new_fd);
-    EXPECT_EQ(IsOpen(old_fd), options == 0);
+    EXPECT_FALSE(IsOpen(old_fd));
     new_pair.Write(1, "abc");
     Settle();
     EXPECT_EQ(old_pair.Read(1), "");
@@ -281,15 +281,23 @@ TEST_P(BuffereventTest, ReplaceFdClosesTheOldOneIfItIsOwned) {
     EXPECT_EQ(bufferevent_replacefd(bev.get(), new_fd), 0);
     EXPECT_TRUE(IsOpen(new_fd));
     EXPECT_EQ(bufferevent_replacefd(bev.get(), -1), 0);
-    EXPECT_EQ(IsOpen(new_fd), options == 0);
+    EXPECT_FALSE(IsOpen(new_fd));
     EXPECT_EQ(bufferevent_getfd(bev.get()), -1);
     bev.Free();
     Settle();
-    if (options == 0) {
-      close(old_fd);
-      close(new_fd);
-    }
   }
+}
+
+TEST_P(BuffereventTest, TheInputsReadLimitHolds) {
+  SocketPair pair;
+  TestBufferevent bev(base(), pair[0], 0);
+  evbuffer_set_max_read(bufferevent_get_input(bev.get()), 3);
+  bev.Enable(EV_READ);
+  pair.Write(1, "abcdefgh");
+  event_base_loop(base(), EVLOOP_ONCE);
+  EXPECT_EQ(bev.Take(), "abc");
+  Settle();
+  EXPECT_EQ(bev.Take(), "defgh");
 }
 
 TEST_P(BuffereventTest, ReplaceFdNeedsAnFd) {
