@@ -75,8 +75,11 @@ void Unload(evbuffer_file_segment* segment) {
 
 // A range that ends behind the file's end is refused here, because touching a
 // mapping of it would kill the process. Only regular files have an end to ask
-// for; length -1 stands for the file's size, whatever the offset.
-bool ResolveLength(int fd, int64_t offset_bytes, int64_t* length_bytes) {
+// for; length -1 stands for the file's size, whatever the offset. Files of the
+// kernel's (proc(5)) say that they are empty; what is wanted of such a file has
+// to be read at once, which `reads_at_once` then tells.
+bool ResolveLength(int fd, int64_t offset_bytes, int64_t* length_bytes,
+                   bool* reads_at_once) {
   struct stat status;
   if (fstat(fd, &status) != 0) {
     // As libevent has it, a bad fd with a length is found when it is used.
@@ -84,6 +87,10 @@ bool ResolveLength(int fd, int64_t offset_bytes, int64_t* length_bytes) {
   }
   if (*length_bytes == -1) *length_bytes = status.st_size;
   if (!S_ISREG(status.st_mode)) return true;
+  if (status.st_size == 0 && *length_bytes > 0) {
+    *reads_at_once = true;
+    return true;
+  }
   if (offset_bytes > status.st_size ||
       *length_bytes > status.st_size - offset_bytes) {
     LogWarn("file segment: %lld bytes at %lld are not within the file's %lld",
@@ -125,8 +132,8 @@ bool FileSegmentLoad(evbuffer_file_segment* segment) {
   if (FileSegmentContents(segment) != nullptr) return true;
   MutexLock lock(segment->lock);
   if (segment->contents != nullptr) return true;
-  if ((segment->flags & EVBUF_FS_DISABLE_MMAP) == 0) return Map(segment);
-  return Read(segment);
+  bool may_map = (segment->flags & EVBUF_FS_DISABLE_MMAP) == 0;
+  return (may_map && Map(segment)) || Read(segment);
 }
 
 void FileSegmentUnref(evbuffer_file_segment* segment) {
@@ -140,8 +147,25 @@ void FileSegmentUnref(evbuffer_file_segment* segment) {
                      segment->cleanup_arg);
   }
   segment->lock.Destroy();
+  __atomic_store_n(&segment->magic, 0, __ATOMIC_RELAXED);
   Delete(segment);
 }
+
+namespace {
+
+// Logs and returns true for what is null, no segment, or a freed one.
+bool IsNoSegment(const evbuffer_file_segment* segment, const char* function) {
+  if (ABSL_PREDICT_TRUE(segment != nullptr &&
+                        __atomic_load_n(&segment->magic, __ATOMIC_RELAXED) ==
+                            kFileSegmentMagic)) {
+    return false;
+  }
+  LogWarn("%s: %s", function,
+          segment == nullptr ? "no segment" : "no segment, or a freed one");
+  return true;
+}
+
+}  // namespace
 
 }  // namespace evoke
 
@@ -152,7 +176,9 @@ evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
                                                  unsigned flags) {
   using namespace evoke;
   int64_t length_bytes = length;
-  if (length < -1 || offset < 0 || !ResolveLength(fd, offset, &length_bytes) ||
+  bool reads_at_once = false;
+  if (length < -1 || offset < 0 ||
+      !ResolveLength(fd, offset, &length_bytes, &reads_at_once) ||
       length_bytes > INT64_MAX - offset) {
     return nullptr;
   }
@@ -162,9 +188,12 @@ evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
   segment->flags = flags;
   segment->offset_bytes = offset;
   segment->length_bytes = static_cast<size_t>(length_bytes);
+  if (reads_at_once) {
+    segment->flags |= EVBUF_FS_DISABLE_SENDFILE | EVBUF_FS_DISABLE_MMAP;
+  }
   // What can never go by sendfile(2) is loaded at once: the program hears now
   // of a file that cannot be.
-  bool load = (flags & EVBUF_FS_DISABLE_SENDFILE) != 0;
+  bool load = (segment->flags & EVBUF_FS_DISABLE_SENDFILE) != 0;
   bool lock = (flags & EVBUF_FS_DISABLE_LOCKING) == 0;
   if ((lock && !segment->lock.Init(LockKind::kPlain)) ||
       (load && !FileSegmentLoad(segment))) {
@@ -176,8 +205,11 @@ evbuffer_file_segment* evbuffer_file_segment_new(int fd, ev_off_t offset,
 }
 
 void evbuffer_file_segment_free(evbuffer_file_segment* segment) {
-  if (segment == nullptr) {
-    evoke::LogWarn("%s: no segment", __func__);
+  if (evoke::IsNoSegment(segment, __func__)) return;
+  // Chains may have it still, a second reference of the program's there is not.
+  if (!__atomic_exchange_n(&segment->is_programs, false, __ATOMIC_ACQ_REL)) {
+    evoke::LogWarn("%s: %p has been freed", __func__,
+                   static_cast<void*>(segment));
     return;
   }
   evoke::FileSegmentUnref(segment);
@@ -186,10 +218,7 @@ void evbuffer_file_segment_free(evbuffer_file_segment* segment) {
 void evbuffer_file_segment_add_cleanup_cb(evbuffer_file_segment* segment,
                                           evbuffer_file_segment_cleanup_cb cb,
                                           void* arg) {
-  if (segment == nullptr) {
-    evoke::LogWarn("%s: no segment", __func__);
-    return;
-  }
+  if (evoke::IsNoSegment(segment, __func__)) return;
   evoke::MutexLock lock(segment->lock);
   segment->cleanup = cb;
   segment->cleanup_arg = arg;
@@ -199,10 +228,7 @@ int evbuffer_add_file_segment(evbuffer* buffer, evbuffer_file_segment* segment,
                               ev_off_t offset, ev_off_t length) {
   using namespace evoke;
   if (!IsBuffer(buffer, __func__)) return -1;
-  if (segment == nullptr) {
-    LogWarn("%s: no segment", __func__);
-    return -1;
-  }
+  if (IsNoSegment(segment, __func__)) return -1;
   return AddSegment(buffer, segment, offset, length) == AddResult::kAdded ? 0
                                                                           : -1;
 }

@@ -16,11 +16,17 @@
 
 #include "util/locks.h"
 
+namespace evoke {
+inline constexpr uint32_t kFileSegmentMagic = 0x66736567;
+}
+
 struct evbuffer_file_segment {
+  uint32_t magic = evoke::kFileSegmentMagic;  // as long as it is one
   int fd = -1;
   unsigned flags = 0;  // EVBUF_FS_*
   // The program's reference, and one for each chain. Atomic.
   uint32_t refs = 1;
+  bool is_programs = true;   // the program has not given its reference back
   int64_t offset_bytes = 0;  // in the file
   size_t length_bytes = 0;
 

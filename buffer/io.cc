@@ -224,6 +224,7 @@ ssize_t WriteOnce(evbuffer* buffer, int fd, size_t limit_bytes) {
 ssize_t BufferReadFd(evbuffer* buffer, int fd, size_t limit_bytes) {
   if (limit_bytes == 0) return 0;
   BufferGuard guard(buffer);
+  limit_bytes = std::min<size_t>(limit_bytes, buffer->max_read_bytes);
   size_t offered_bytes;
   ssize_t n = ReadOnce(buffer, fd, FreshRoomBytes(buffer), SpillBytes(buffer),
                        limit_bytes, &offered_bytes);

@@ -40,6 +40,9 @@ bool Advance(const evbuffer* buffer, Position* position, size_t bytes) {
       bytes > buffer->length_bytes - position->offset_bytes) {
     return false;
   }
+  if (bytes == 0) return true;
+  // The end as it was before more came: there is no way on from it.
+  if (position->chain == nullptr) return false;
   position->offset_bytes += bytes;
   if (position->offset_bytes == buffer->length_bytes) {
     position->chain = nullptr;

@@ -115,7 +115,10 @@ evbuffer_ptr evbuffer_search_range(evbuffer* buffer, const char* what,
   if (start != nullptr && !FromPtr(*start, &from)) return NoPtr();
   if (len == 0 || len > kMaxBufferBytes) return ToPtr(from);
   size_t end_bytes = buffer->length_bytes;
-  if (end != nullptr && end->pos >= 0) end_bytes = end->pos;
+  if (end != nullptr) {
+    if (end->pos < 0) return NoPtr();
+    end_bytes = end->pos;
+  }
   Position found;
   if (!Find(buffer, from, end_bytes, what, len, &found)) return NoPtr();
   return ToPtr(found);

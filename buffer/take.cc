@@ -67,7 +67,12 @@ ev_ssize_t CopyOut(evbuffer* buffer, Chain* chain, size_t offset, void* out,
 uint8_t* PullUp(evbuffer* buffer, size_t bytes) {
   if (bytes == 0 || bytes > buffer->length_bytes) return nullptr;
   Chain* first = buffer->first;
-  if (first->length_bytes < bytes && !Linearize(buffer, bytes)) return nullptr;
+  if (first->length_bytes < bytes) {
+    if (!Linearize(buffer, bytes)) return nullptr;
+    // Cleanups of foreign memory ran, and may have used the buffer.
+    first = buffer->first;
+    if (first == nullptr || first->length_bytes < bytes) return nullptr;
+  }
   if (!ChainLoad(buffer->first)) return nullptr;
   return buffer->first->bytes();
 }

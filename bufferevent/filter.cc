@@ -229,6 +229,7 @@ void Detach(bufferevent* bev) {
       return;
     }
     LogWarn("bufferevent: what lies under a filter was freed before it");
+    return;
   }
   if (under->cbarg == filter && under->errorcb == UnderlyingEvent) {
     bufferevent_setcb(under, nullptr, nullptr, nullptr, nullptr);

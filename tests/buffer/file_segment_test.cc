@@ -53,6 +53,37 @@ class FileSegment : public testing::TestWithParam<Way> {
   int sockets_[2];
 };
 
+int g_warnings;
+
+// While a chain has it, too.
+TEST_P(FileSegment, TheProgramGivesItsReferenceBackOnce) {
+  g_warnings = 0;
+  event_set_log_callback([](int, const char*) { ++g_warnings; });
+  int fd = FileWith("0123456789");
+  evbuffer_file_segment* segment = Segment(fd, 0, -1);
+  EXPECT_EQ(evbuffer_add_file_segment(buffer_, segment, 0, 10), 0);
+  evbuffer_file_segment_free(segment);
+  EXPECT_EQ(g_warnings, 0);
+  evbuffer_file_segment_free(segment);
+  EXPECT_EQ(g_warnings, 1);
+  EXPECT_TRUE(IsOpen(fd));
+  EXPECT_EQ(WriteAll(), "0123456789");
+  EXPECT_FALSE(IsOpen(fd));
+}
+
+// A device can be read, but not mapped.
+TEST(FileSegmentOfADevice, IsReadWhereItCannotBeMapped) {
+  event_set_log_callback([](int, const char*) {});
+  for (const char* path : {"/dev/urandom", "/proc/version"}) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(fd, 0);
+    OwnedBuffer buffer = NewBuffer();
+    EXPECT_EQ(evbuffer_add_file(buffer.get(), fd, 0, 16), 0) << path;
+    EXPECT_EQ(Contents(buffer.get()).size(), 16u);
+  }
+  event_set_log_callback(nullptr);
+}
+
 TEST_P(FileSegment, PartsGoWhereTheyAreAdded) {
   int fd = FileWith("0123456789");
   evbuffer_file_segment* segment = Segment(fd, 2, 7);  // 2345678

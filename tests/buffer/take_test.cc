@@ -63,5 +63,19 @@ TEST(CopyoutFrom, CopiesFromThePointer) {
   EXPECT_EQ(evbuffer_copyout_from(buffer.get(), &ptr, out, 1), -1);
 }
 
+// The cleanup of what was copied may take away the rest.
+TEST(Pullup, ACleanupThatEmptiesTheBufferLeavesNothingToPointTo) {
+  OwnedBuffer buffer = NewBuffer("ab");
+  evbuffer_add_reference(
+      buffer.get(), "cdef", 4,
+      [](const void*, size_t, void* arg) {
+        evbuffer_drain(static_cast<evbuffer*>(arg), SIZE_MAX);
+      },
+      buffer.get());
+  evbuffer_add_reference(buffer.get(), "ghij", 4, nullptr, nullptr);
+  EXPECT_EQ(evbuffer_pullup(buffer.get(), 8), nullptr);
+  EXPECT_EQ(evbuffer_get_length(buffer.get()), 0u);
+}
+
 }  // namespace
 }  // namespace evoke

@@ -294,6 +294,28 @@ SCENARIO(buffer_callback_deferred_two_buffers,
   event_base_free(base);
 }
 
+SCENARIO_DIFFERS(buffer_callback_deferred_nothing,
+                 "in libevent an operation of no bytes takes a place in the "
+                 "queue");
+
+SCENARIO(buffer_callback_deferred_nothing,
+         "behaviour 36: an operation of no bytes schedules no callback") {
+  struct event_base *base = new_base();
+  struct evbuffer *a = evbuffer_new();
+  struct evbuffer *b = evbuffer_new();
+  evbuffer_defer_callbacks(a, base);
+  evbuffer_defer_callbacks(b, base);
+  evbuffer_add_cb(a, count_cb, "a");
+  evbuffer_add_cb(b, count_cb, "b");
+  rec("nothing -> %d", evbuffer_add(a, "", 0));
+  evbuffer_add(b, "1", 1);
+  evbuffer_add(a, "2", 1);
+  rec("loop -> %d", event_base_loop(base, 0));
+  evbuffer_free(a);
+  evbuffer_free(b);
+  event_base_free(base);
+}
+
 static void old_cb(struct evbuffer *buffer, size_t old_len, size_t new_len,
                    void *name) {
   rec("  old %s: %zu to %zu, now %zu", (const char *)name, old_len, new_len,

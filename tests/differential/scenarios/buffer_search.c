@@ -260,3 +260,32 @@ SCENARIO(buffer_find_compat,
   rec_buffer("left", b);
   evbuffer_free(b);
 }
+
+SCENARIO(buffer_search_up_to_nowhere,
+         "behaviour 34: nothing is found in front of an end that is none, but "
+         "for nothing") {
+  struct evbuffer *b = evbuffer_new();
+  struct evbuffer_ptr none;
+  add_piece(b, "abcabc", 6);
+  none = evbuffer_search(b, "x", 1, NULL);
+  rec("none %ld", (long)none.pos);
+  rec("bc %ld", (long)evbuffer_search_range(b, "bc", 2, NULL, &none).pos);
+  rec("nothing %ld", (long)evbuffer_search_range(b, "", 0, NULL, &none).pos);
+  evbuffer_free(b);
+}
+
+SCENARIO(buffer_ptr_on_from_the_old_end,
+         "behaviour 34: there is no way on from where the end was") {
+  struct evbuffer *b = evbuffer_new();
+  struct evbuffer_ptr at;
+  size_t step;
+  for (step = 0; step < 4; step++) {
+    add_piece(b, "abc", 3);
+    rec("set %d",
+        evbuffer_ptr_set(b, &at, evbuffer_get_length(b), EVBUFFER_PTR_SET));
+    add_piece(b, "def", 3);
+    rec("add %zu: %d, %ld", step,
+        evbuffer_ptr_set(b, &at, step, EVBUFFER_PTR_ADD), (long)at.pos);
+  }
+  evbuffer_free(b);
+}

@@ -426,3 +426,28 @@ SCENARIO(buffer_segment_after_the_file_changed,
   evbuffer_free(b);
   close(fd);
 }
+
+SCENARIO(buffer_segment_of_the_kernels,
+         "behaviour 38: files that say they are empty, and what cannot be "
+         "mapped, are read") {
+  static const struct {
+    const char *path;
+    ev_off_t length;
+  } kFile[] = {{"/proc/version", 13}, {"/dev/zero", 16}, {"/dev/null", 16}};
+  size_t i;
+  for (i = 0; i < sizeof kFile / sizeof *kFile; i++) {
+    int fd = open(kFile[i].path, O_RDONLY | O_CLOEXEC);
+    struct evbuffer *b = evbuffer_new();
+    struct evbuffer_file_segment *segment = evbuffer_file_segment_new(
+        fd, 0, kFile[i].length,
+        EVBUF_FS_DISABLE_SENDFILE | EVBUF_FS_DISABLE_MMAP);
+    rec("%s: %s", kFile[i].path, segment ? "segment" : "NULL");
+    if (segment != NULL) {
+      rec("add -> %d", evbuffer_add_file_segment(b, segment, 0, -1));
+      rec_buffer("b", b);
+      evbuffer_file_segment_free(segment);
+    }
+    evbuffer_free(b);
+    close(fd);
+  }
+}

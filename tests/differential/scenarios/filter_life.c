@@ -589,6 +589,27 @@ SCENARIO(filter_connects,
   event_base_free(base);
 }
 
+SCENARIO(filter_over_freed_reads_no_more,
+         "behaviour 51: a filter that goes after what lies under it wakes "
+         "nothing there") {
+  struct event_base *base = new_base();
+  struct bufferevent *pair[2] = {NULL, NULL}, *lower, *upper;
+  bufferevent_pair_new(base, 0, pair);
+  lower = bufferevent_filter_new(pair[1], NULL, NULL, 0, NULL, NULL);
+  upper = bufferevent_filter_new(lower, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, NULL,
+                                 NULL);
+  bufferevent_enable(pair[0], EV_READ | EV_WRITE);
+  bufferevent_write(pair[0], "hello", 5);
+  bufferevent_free(lower);
+  bufferevent_free(upper);
+  rec("output %zu", evbuffer_get_length(bufferevent_get_output(pair[0])));
+  glance(base, 2);
+  bufferevent_free(pair[0]);
+  bufferevent_free(pair[1]);
+  glance(base, 2);
+  event_base_free(base);
+}
+
 SCENARIO(filter_null_underlying,
          "behaviour 51: a filter over nothing is none") {
   rec("%s", bufferevent_filter_new(NULL, work_in, work_out, 0, NULL, NULL)
