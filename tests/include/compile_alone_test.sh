@@ -27,7 +27,9 @@ for path in "$@"; do
   for compiler in gcc clang; do
     compile "$compiler" c c99 "$directory" "$header"
     compile "$compiler" c c11 "$directory" "$header"
-    compile "$compiler" c++ c++17 "$directory" "$header"
+    for standard in c++11 c++17 c++20; do
+      compile "$compiler" c++ "$standard" "$directory" "$header"
+    done
   done
 done
 
