@@ -14,14 +14,19 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "absl/base/optimization.h"
 #include "backends/array.h"
 #include "backends/backend.h"
 #include "backends/fd_table.h"
 #include "backends/timeout.h"
 #include "util/log.h"
 #include "util/memory.h"
+
+// There in a process with ThreadSanitizer.
+extern "C" __attribute__((weak)) void __tsan_acquire(void* address);
 
 namespace evoke {
 namespace {
@@ -61,10 +66,22 @@ int Control(Epoll* self, int operation, int fd, Registration value) {
   return epoll_ctl(self->epoll_fd, operation, fd, &event);
 }
 
+// The program may have closed the descriptor since, and another thread may have
+// got the number: the kernel then knows of no registration, and nothing
+// happens. ThreadSanitizer, where the process has it, would take the number for
+// the other thread's; so it is not told.
+int Remove(const Epoll* self, int fd) {
+  if (ABSL_PREDICT_FALSE(__tsan_acquire != nullptr)) {
+    return static_cast<int>(
+        syscall(SYS_epoll_ctl, self->epoll_fd, EPOLL_CTL_DEL, fd, nullptr));
+  }
+  return epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, fd, nullptr);
+}
+
 int Unregister(Epoll* self, int fd) {
   if (self->registered.Get(fd) == 0) return 0;
   self->registered.Set(fd, 0);
-  if (Control(self, EPOLL_CTL_DEL, fd, 0) == 0) return 0;
+  if (Remove(self, fd) == 0) return 0;
   // Closed, or closed and reused: the kernel has forgotten it already.
   if (errno == ENOENT || errno == EBADF || errno == EPERM) return 0;
   LogWarnErrno("epoll_ctl: cannot remove fd %d", fd);

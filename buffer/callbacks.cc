@@ -6,6 +6,7 @@
 
 #include "buffer/chain_list.h"
 #include "event/deferred.h"
+#include "event/live_bases.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -114,7 +115,8 @@ void ScheduleDeferred(evbuffer* buffer) {
 // caller's then.
 bool Unschedule(evbuffer* buffer) {
   return buffer->defer_runs > 0 &&
-         DeferredCancel(buffer->defer_base, &buffer->deferred_callback);
+         (DeferredCancel(buffer->defer_base, &buffer->deferred_callback) ||
+          !IsLiveBase(buffer->defer_base));
 }
 
 void TellWatcher(evbuffer* buffer) {

@@ -377,6 +377,7 @@ int bufferevent_replacefd(bufferevent* bev, evutil_socket_t fd) {
   evutil_socket_t old_fd = ops->get_fd(bev);
   if (ops->set_fd(bev, fd) < 0) return -1;
   if (old_fd < 0 || old_fd == fd) return 0;
+  evoke::TellBeforeClose(evoke::BaseOf(bev), old_fd);
   return evutil_closesocket(old_fd);
 }
 

@@ -311,7 +311,8 @@ int bufferevent_rate_limit_group_set_cfg(bufferevent_rate_limit_group* group,
 
 int bufferevent_rate_limit_group_set_min_share(
     bufferevent_rate_limit_group* group, size_t share_bytes) {
-  if (evoke::IsNoGroup(group, __func__) || share_bytes > EV_SSIZE_MAX) return -1;
+  if (evoke::IsNoGroup(group, __func__) || share_bytes > EV_SSIZE_MAX)
+    return -1;
   MutexLock lock(group->lock);
   evoke::SetLeastShare(group, share_bytes);
   return 0;

@@ -333,9 +333,9 @@ void Detach(bufferevent* bev) {
 }
 
 void Destroy(bufferevent* bev) {
-  if (ImplOf(bev)->options & BEV_OPT_CLOSE_ON_FREE) {
-    CloseKeepingErrno(bev->ev_read.ev_fd);
-  }
+  if (!(ImplOf(bev)->options & BEV_OPT_CLOSE_ON_FREE)) return;
+  if (!HasLostBase(bev)) TellBeforeClose(LoopOf(bev), bev->ev_read.ev_fd);
+  CloseKeepingErrno(bev->ev_read.ev_fd);
 }
 
 int AdjustTimer(const bufferevent* bev, event* ev, const timeval& timeout) {

@@ -191,6 +191,7 @@ event_base* event_base_new_with_config(const event_config* config) {
     return nullptr;
   }
   base->running_priority = -1;
+  base->maker_thread = evoke::CurrentThread();
   base->ready.grow = evoke::GrowReady;
   base->owner = evoke::ProcessToken();
   evoke::TakeLimits(base, config);

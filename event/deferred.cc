@@ -2,6 +2,7 @@
 #include "event/deferred.h"
 
 #include "event/event_base.h"
+#include "event/live_bases.h"
 #include "event/wake.h"
 
 namespace evoke {
@@ -55,6 +56,8 @@ void ActivateCallback(event_base* base, event_callback* callback) {
 }
 
 bool DeferredCancel(event_base* base, event_callback* callback) {
+  // What belongs to a base that was freed is in no queue.
+  if (!IsLiveBase(base)) return false;
   MutexLock lock(base->lock);
   if ((callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) == 0) {
     return false;

@@ -106,9 +106,10 @@ struct event_base {
 
   // --- Threads.
   unsigned long loop_thread = 0;  // while `running`; see CurrentThread()
-  bool waiting = false;           // the loop asks the kernel, without the lock
-  bool wake_sent = false;         // during this wait
-  int64_t wait_until_us = 0;      // when this wait ends by itself
+  unsigned long maker_thread = 0;
+  bool waiting = false;       // the loop asks the kernel, without the lock
+  bool wake_sent = false;     // during this wait
+  int64_t wait_until_us = 0;  // when this wait ends by itself
   // Who waits in event_del() for the end of the callback that runs.
   evoke::Condition callback_done;
   evoke::CallbackWaiter* waiters = nullptr;
@@ -194,6 +195,10 @@ bool ActivateCallbackLocked(event_base* base, event_callback* callback);
 // Marks an event as the library's own: it keeps no loop alive and does not
 // count. REQUIRES: not pending.
 void MakeInternal(event* ev);
+
+// To be called before the library closes `fd`, which had events: what was put
+// off for it is told while the number is still its own. Takes the lock.
+void TellBeforeClose(event_base* base, evutil_socket_t fd);
 
 // Activates, with EV_TIMEOUT, the events on `fd` that have a timeout now.
 void ActivateTimersOf(event_base* base, evutil_socket_t fd);

@@ -109,6 +109,7 @@ void DelistBase(const event_base* base) {
 }
 
 bool IsLiveBase(const event_base* base) {
+  if (base == nullptr) return false;
   const Table* table = __atomic_load_n(&g_table, __ATOMIC_ACQUIRE);
   return Load(Find(*table, base)) == base;
 }

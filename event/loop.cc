@@ -268,6 +268,11 @@ int event_base_loop(event_base* base, int flags) {
   evoke::DebugNoteLoop(base, /*runs=*/true);
   base->exit_requested = base->break_requested = false;
   base->signals.TakeOver();
+  // Who made the base is likely to call in; now there may be a descriptor to be
+  // had for it. A failure is logged, and may be mended when it is needed.
+  if (ABSL_PREDICT_FALSE(base->maker_thread != base->loop_thread)) {
+    evoke::MakeNotifiable(base);
+  }
 
   evoke::TurnResult result;
   do {
@@ -297,16 +302,14 @@ int event_base_loopbreak(event_base* base) {
   if (base == nullptr) return -1;
   evoke::MutexLock lock(base->lock);
   base->break_requested = true;
-  evoke::Wake(base);
-  return 0;
+  return evoke::Wake(base);
 }
 
 int event_base_loopcontinue(event_base* base) {
   if (base == nullptr) return -1;
   evoke::MutexLock lock(base->lock);
   base->continue_requested = true;
-  evoke::Wake(base);
-  return 0;
+  return evoke::Wake(base);
 }
 
 int event_base_got_exit(event_base* base) {

@@ -190,8 +190,13 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
   TellWaiters(ev, /*is_back=*/true);
   DebugNoteAdded(ev);
   if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
-  if (base->interests.has_put_off()) return Wake(base);
-  return timeout != nullptr ? WakeForTimer(base) : 0;
+  // It is added, even if the loop cannot be woken, which is logged.
+  if (base->interests.has_put_off()) {
+    Wake(base);
+  } else if (timeout != nullptr) {
+    WakeForTimer(base);
+  }
+  return 0;
 }
 
 int DeleteEvent(event* ev) {
@@ -308,6 +313,12 @@ int RemoveTimer(event* ev) {
 
 void MakeInternal(event* ev) { FlagsOf(ev) |= EVLIST_INTERNAL; }
 
+void TellBeforeClose(event_base* base, evutil_socket_t fd) {
+  MutexLock lock(base->lock);
+  // In a fork's child the kernel's set is the parent's, as long as the base is.
+  if (HasOwnObjects(base)) base->interests.FlushFired(fd);
+}
+
 void ActivateTimersOf(event_base* base, evutil_socket_t fd) {
   const auto activate = [fd](event* timer) {
     if (timer->ev_fd == fd) ActivateEvent(timer, EV_TIMEOUT, 1);
@@ -335,9 +346,12 @@ int DeleteAndWait(event* ev, Wait wait) {
   constexpr short kSomewhere = EVLIST_INSERTED | EVLIST_TIMEOUT | kAnyActive;
   // An event that is nowhere may outlive its base, which must not be touched
   // then. Without threads the base whose loop runs here is known to live.
-  bool is_nowhere = !LocksAreOn() && !(FlagsOf(ev) & kSomewhere);
-  bool is_live = base == t_running_base || (LocksAreOn() && IsLiveBase(base));
-  if (ABSL_PREDICT_FALSE((is_nowhere || LocksAreOn()) && !is_live)) {
+  // One without a descriptor is in no map either, whatever its flags say.
+  bool may_be_nowhere =
+      LocksAreOn() || !(FlagsOf(ev) & kSomewhere) || ev->ev_fd < 0;
+  bool is_live = base == t_running_base ||
+                 ((LocksAreOn() || ev->ev_fd < 0) && IsLiveBase(base));
+  if (ABSL_PREDICT_FALSE(may_be_nowhere && !is_live)) {
     StopDeliveries(ev);
     return 0;
   }
@@ -382,7 +396,10 @@ bool IsUsableSlow(const event* ev, const char* function) {
     return false;
   }
   evoke::DebugRequireSetUp(ev, function);
-  evoke::DebugCheckThread(ev->ev_base, function);
+  // An event that is nowhere may be deleted when its base is gone.
+  if (evoke::IsLiveBase(ev->ev_base)) {
+    evoke::DebugCheckThread(ev->ev_base, function);
+  }
   return true;
 }
 

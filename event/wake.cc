@@ -42,12 +42,14 @@ int MakeNotifiable(event_base* base) {
                OnWoken, base);
   MakeInternal(&base->wake_event);
   base->wake_event.ev_evcallback.evcb_pri = 0;
+  // First, since adding may find that the loop has to be woken.
+  base->wake_fd = fd;
   if (AddEvent(&base->wake_event, nullptr, TimeoutIs::kRelative) < 0) {
     LogWarnErrno("%s: the eventfd is not watched", __func__);
     close(fd);
+    base->wake_fd = -1;
     return -1;
   }
-  base->wake_fd = fd;
   return 0;
 }
 

@@ -32,6 +32,7 @@
 #include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
 #include "event/deferred.h"
+#include "event/event_base.h"
 #include "event/live_bases.h"
 #include "util/locks.h"
 #include "util/log.h"
@@ -109,14 +110,17 @@ void DecrefAndUnlock(evconnlistener* listener)
   }
   __atomic_store_n(&listener->magic, 0, __ATOMIC_RELAXED);
   Stop(listener);
-  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) {
-    CloseKeepingErrno(event_get_fd(&listener->readable));
-  }
   event_base* base = event_get_base(&listener->readable);
+  bool is_live = IsLiveBase(base);
+  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) {
+    evutil_socket_t fd = event_get_fd(&listener->readable);
+    if (is_live) TellBeforeClose(base, fd);
+    CloseKeepingErrno(fd);
+  }
   auto priority = static_cast<uint8_t>(event_get_priority(&listener->readable));
   listener->lock.Unlock();
   // Another thread's loop may be about to call OnReadable().
-  if (LocksAreOn() && IsLiveBase(base)) {
+  if (LocksAreOn() && is_live) {
     FinalizeLater(base, &listener->finalizer, priority, Destroy, listener);
   } else {
     Destroy(nullptr, listener);

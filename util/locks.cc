@@ -175,6 +175,8 @@ int evthread_set_lock_callbacks(const evthread_lock_callbacks* callbacks) {
     return -1;
   }
   *target = *callbacks;
+  // Lock debugging that came first has made some which lock nothing.
+  evoke::FreeGlobalLocks();
   return evoke::MakeGlobalLocks() ? 0 : -1;
 }
 

@@ -7,7 +7,8 @@
 //
 // Order, never the other way round: the lock of a listener, bufferevent or
 // buffer; that of a rate-limit group; that of a base; a global one. No callback
-// of the program runs under the base's lock.
+// of the program runs under the base's lock, but those for logging and memory,
+// which must not call the library.
 #ifndef EVOKE_UTIL_LOCKS_H_
 #define EVOKE_UTIL_LOCKS_H_
 

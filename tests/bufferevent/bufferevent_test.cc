@@ -300,6 +300,20 @@ TEST_P(BuffereventTest, TheInputsReadLimitHolds) {
   EXPECT_EQ(bev.Take(), "defgh");
 }
 
+// With callbacks of its buffers due, and output that waits for an fd.
+TEST_P(BuffereventTest, MayBeFreedAfterItsBase) {
+  event_set_log_callback([](int, const char*) {});
+  bufferevent* bev = bufferevent_socket_new(base(), -1, 0);
+  evbuffer* output = bufferevent_get_output(bev);
+  evbuffer_defer_callbacks(output, base());
+  evbuffer_add_cb(
+      output, [](evbuffer*, const evbuffer_cb_info*, void*) {}, nullptr);
+  EXPECT_EQ(bufferevent_write(bev, "abc", 3), 0);
+  base_.reset();
+  bufferevent_free(bev);
+  event_set_log_callback(nullptr);
+}
+
 TEST_P(BuffereventTest, ReplaceFdNeedsAnFd) {
   event_set_log_callback([](int, const char*) {});
   EXPECT_EQ(bufferevent_replacefd(nullptr, 0), -1);

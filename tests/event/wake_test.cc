@@ -7,6 +7,7 @@
 #include <event2/thread.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -463,6 +464,79 @@ TEST(MakeBaseNotifiableTest, MakesTheEventfdAtOnce) {
   base.reset();
   EXPECT_LT(fcntl(fd, F_GETFD), 0);
   EXPECT_EQ(evthread_make_base_notifiable(nullptr), -1);
+}
+
+// As long as it lives this process can open nothing more.
+class NoMoreDescriptors {
+ public:
+  NoMoreDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    int next = dup(0);
+    close(next);
+    rlimit none = {static_cast<rlim_t>(next), before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+void AwaitWaiting(event_base* base) {
+  for (;;) {
+    MutexLock lock(base->lock);
+    if (base->waiting) return;
+  }
+}
+
+TEST(WakeWithoutDescriptorsTest, WhoeverMadeTheBaseCanStopItsLoopElsewhere) {
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  Base base = NewBase("epoll");
+  std::thread loop(
+      [&] { event_base_loop(base.get(), EVLOOP_NO_EXIT_ON_EMPTY); });
+  AwaitWaiting(base.get());
+  {
+    NoMoreDescriptors none;
+    EXPECT_EQ(event_base_loopbreak(base.get()), 0);
+    loop.join();
+  }
+}
+
+// What was asked for is there all the same, and runs when the loop turns.
+TEST(WakeWithoutDescriptorsTest, WhatIsAddedIsAddedEvenIfNobodyCanBeWoken) {
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  event_set_log_callback([](int, const char*) {});
+  std::atomic<event_base*> shared{nullptr};
+  std::thread loop([&] {
+    event_base* base = event_base_new();
+    shared = base;
+    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+  });
+  while (shared == nullptr) std::this_thread::yield();
+  event_base* base = shared;
+  AwaitWaiting(base);
+  std::atomic<int> ran{0};
+  TestEvent timer(base, -1, 0, [&](short) { ++ran; });
+  {
+    NoMoreDescriptors none;
+    EXPECT_EQ(timer.AddMicros(1), 0);
+    EXPECT_EQ(timer.Pending(EV_TIMEOUT), EV_TIMEOUT);
+    timeval soon = {0, 1};
+    EXPECT_EQ(event_base_once(
+                  base, -1, EV_TIMEOUT,
+                  [](evutil_socket_t, short, void* arg) {
+                    ++*static_cast<std::atomic<int>*>(arg);
+                  },
+                  &ran, &soon),
+              0);
+    EXPECT_EQ(event_base_loopcontinue(base), -1);
+  }
+  EXPECT_EQ(event_base_loopcontinue(base), 0);
+  while (ran != 2) std::this_thread::yield();
+  EXPECT_EQ(event_base_loopbreak(base), 0);
+  loop.join();
+  event_base_free(base);
+  event_set_log_callback(nullptr);
 }
 
 // A backend whose wait finds descriptor 0 readable, after `g_in_wait`.

@@ -123,5 +123,33 @@ TEST(LockDebuggingDeathTest, TheLibraryKeepsItsOwnRules) {
       ::testing::ExitedWithCode(0), "^$");
 }
 
+// Two threads that count under a lock of the process.
+long CountTogether(int rounds) {
+  long sum = 0;
+  auto add = [&sum, rounds] {
+    for (int i = 0; i < rounds; ++i) {
+      MutexLock lock(GlobalLock(Global::kSignals));
+      sum = sum + 1;
+    }
+  };
+  std::thread one(add);
+  std::thread other(add);
+  one.join();
+  other.join();
+  return sum;
+}
+
+// Debugging may be turned on before there are threads: its locks of the process
+// lock nothing then, but must do so later.
+TEST(LockDebuggingDeathTest, LocksOfTheProcessLockOnceThereAreThreads) {
+  EXPECT_EXIT(
+      {
+        evthread_enable_lock_debugging();
+        evthread_use_pthreads();
+        _exit(CountTogether(20000) == 40000 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "^$");
+}
+
 }  // namespace
 }  // namespace evoke
