@@ -302,9 +302,10 @@ int evbuffer_ptr_set(struct evbuffer *buf, struct evbuffer_ptr *ptr,
 int evbuffer_read(struct evbuffer *buf, evutil_socket_t fd, int howmuch);
 
 /* The most bytes that one evbuffer_read() takes, 1,048,576 to begin with; a
- * `howmuch` above it is cut down to it.  It holds for the input of a bufferevent
- * too, beside bufferevent_set_max_single_read().  Setting: -1 when `max` is 0 or
- * more than INT_MAX.  Since 2.2, where 4,096 is what a buffer begins with. */
+ * `howmuch` above it is cut down to it.  It holds for the input of a
+ * bufferevent too, beside bufferevent_set_max_single_read().  Setting: -1 when
+ * `max` is 0 or more than INT_MAX.  Since 2.2, where 4,096 is what a buffer
+ * begins with. */
 int evbuffer_set_max_read(struct evbuffer *buf, size_t max);
 size_t evbuffer_get_max_read(struct evbuffer *buf);
 
