@@ -25,6 +25,7 @@
 #include "buffer/chain_list.h"
 #include "buffer/evbuffer.h"
 #include "buffer/room.h"
+#include "event/points.h"
 
 namespace evoke {
 
@@ -126,6 +127,7 @@ ssize_t ReadOnce(evbuffer* buffer, int fd, size_t wanted_bytes,
   ssize_t n = room.n == 1 ? read(fd, room.vec[0].iov_base, room.vec[0].iov_len)
                           : readv(fd, room.vec, room.n);
   int error = errno;
+  PointRead(fd, n);
   TakeFilled(buffer, room, n > 0 ? n : 0);
   errno = error;
   return n;
@@ -212,6 +214,7 @@ ssize_t WriteOnce(evbuffer* buffer, int fd, size_t limit_bytes) {
   ssize_t n = buffer->first->needs_load()
                   ? SendFile(buffer, fd, limit_bytes)
                   : WriteVectors(buffer, fd, limit_bytes);
+  PointWrite(fd, n);
   if (n > 0) {
     DropFront(buffer, n);
     BufferChanged(buffer);

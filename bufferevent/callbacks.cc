@@ -18,6 +18,7 @@
 #include "bufferevent/bufferevent.h"
 #include "event/deferred.h"
 #include "event/event_base.h"
+#include "event/points.h"
 #include "util/log.h"
 
 namespace evoke {
@@ -40,15 +41,49 @@ void CallProgram(BuffereventImpl* impl, Call call) {
   if (unlocks) LockIfAny(impl->lock);
 }
 
-void TellData(bufferevent* bev, bufferevent_data_cb callback) {
+// The descriptor at the bottom, for who listens.
+evutil_socket_t FdOf(const bufferevent* bev) {
+  return bev->be_ops->get_fd != nullptr ? bev->be_ops->get_fd(bev) : -1;
+}
+
+// Calls by `call`, which calls `function` of the program, and tells who
+// listens.
+template <typename Function, typename Call>
+ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void CallAndTell(
+    bufferevent* bev, evoke_point_source source, Function* function, short what,
+    Call call) {
+  CallbackPoint point(BaseOf(bev), source, function, bev, FdOf(bev), what);
+  CallProgram(ImplOf(bev), call);
+}
+
+template <typename Function, typename Call>
+void CallProgramAt(bufferevent* bev, evoke_point_source source,
+                   Function* function, short what, Call call) {
+  if (AnybodyListens()) {
+    CallAndTell(bev, source, function, what, call);
+  } else {
+    CallProgram(ImplOf(bev), call);
+  }
+}
+
+void TellRead(bufferevent* bev) {
+  bufferevent_data_cb callback = bev->readcb;
   void* arg = bev->cbarg;
-  CallProgram(ImplOf(bev), [=] { callback(bev, arg); });
+  CallProgramAt(bev, EVOKE_SOURCE_BUFFEREVENT_READ, callback, 0,
+                [=] { callback(bev, arg); });
+}
+
+void TellWrite(bufferevent* bev) {
+  bufferevent_data_cb callback = bev->writecb;
+  void* arg = bev->cbarg;
+  CallProgramAt(bev, EVOKE_SOURCE_BUFFEREVENT_WRITE, callback, 0,
+                [=] { callback(bev, arg); });
 }
 
 void TellEvent(bufferevent* bev, short what, int error) {
   bufferevent_event_cb callback = bev->errorcb;
   void* arg = bev->cbarg;
-  CallProgram(ImplOf(bev), [=] {
+  CallProgramAt(bev, EVOKE_SOURCE_BUFFEREVENT_EVENT, callback, what, [=] {
     errno = error;
     callback(bev, what, arg);
   });
@@ -60,11 +95,11 @@ void TellReadAndWrite(bufferevent* bev) {
   BuffereventImpl* impl = ImplOf(bev);
   if (impl->read_due && bev->readcb != nullptr) {
     impl->read_due = false;
-    TellData(bev, bev->readcb);
+    TellRead(bev);
   }
   if (impl->write_due && bev->writecb != nullptr) {
     impl->write_due = false;
-    TellData(bev, bev->writecb);
+    TellWrite(bev);
   }
 }
 
@@ -119,7 +154,7 @@ void RunReadCallback(bufferevent* bev, int options) {
     ImplOf(bev)->read_due = true;
     Schedule(bev);
   } else {
-    bev->readcb(bev, bev->cbarg);
+    TellRead(bev);
   }
 }
 
@@ -129,7 +164,7 @@ void RunWriteCallback(bufferevent* bev, int options) {
     ImplOf(bev)->write_due = true;
     Schedule(bev);
   } else {
-    bev->writecb(bev, bev->cbarg);
+    TellWrite(bev);
   }
 }
 
@@ -140,7 +175,7 @@ void RunEventCallback(bufferevent* bev, short what, int options) {
     ImplOf(bev)->events_errno = errno;
     Schedule(bev);
   } else {
-    bev->errorcb(bev, what, bev->cbarg);
+    TellEvent(bev, what, errno);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "event/event_base.h"
 #include "event/fork.h"
 #include "event/live_bases.h"
+#include "event/points.h"
 #include "event/wake.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -125,6 +126,7 @@ bool PrepareWaking(event_base* base) {
 
 void FreeBase(event_base* base, bool run_finalizers) {
   if (base == g_current_base) g_current_base = nullptr;
+  if (base->points.watched()) TellEnd(base);
   base->signals.Close();
   DetachAll(base, run_finalizers);
   FreeOnceEvents(base);
@@ -210,6 +212,7 @@ event_base* event_base_new_with_config(const event_config* config) {
     evoke::FreeBase(base, false);
     return nullptr;
   }
+  evoke::StartPointsFromEnvironment(base);
   return base;
 }
 

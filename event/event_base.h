@@ -10,6 +10,7 @@
 //   event.cc      making an event and asking about it
 //   base.cc       making and freeing a base; config.cc what one may ask of it
 //   inspect.cc    what is in a base: events one by one, lists, counts
+//   points.cc     telling what happens, to a trace say; stats.cc in numbers
 //   debug_mode.cc which addresses are events, when a program asks for debug
 //   mode wake.cc       ending the loop's wait from another thread
 //
@@ -30,9 +31,11 @@
 #include "event/event_counts.h"
 #include "event/flush_list.h"
 #include "event/interest_map.h"
+#include "event/loop_stats.h"
 #include "event/signal_map.h"
 #include "event/timer_heap.h"
 #include "event/watchers.h"
+#include "trace/points.h"
 #include "util/clock.h"
 #include "util/locks.h"
 
@@ -84,6 +87,8 @@ struct event_base {
   evoke::FlushList flush;
   evoke::InterestMap interests;
   evoke::Watchers watchers;
+  evoke::Points points;  // who listens to what happens; see points.h
+  evoke::LoopStats stats;
   evoke_ready_sink ready = {};  // filled by the backend's wait
 
   bool running = false;         // inside event_base_loop()
@@ -130,6 +135,7 @@ struct event_base {
   int flags = 0;  // EVENT_BASE_FLAG_...
   // The process that the kernel objects of this base belong to; see fork.h.
   uint64_t owner = 0;
+  uint64_t points_owner = 0;  // the process that those who listen belong to
 
   // Room for the floors above, which the loop knows nothing of: freed memory
   // that buffers keep for reuse. `free_pool` is called with the pool when the

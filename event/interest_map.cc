@@ -137,6 +137,7 @@ int InterestMap::Tell(evutil_socket_t fd) {
   }
   short wanted = Wanted(entry);
   bool edge = WantsEdge(entry);
+  ++changes_;
   if (backend_->table->change(backend_->state, fd, entry.told, wanted, edge,
                               RoomOf(fd)) < 0) {
     // What can't be taken out is not there, or soon won't be.

@@ -91,6 +91,9 @@ class InterestMap {
     return ev->ev_.ev_io.ev_io_next.le_next;
   }
 
+  // How many changes the backend was told of.
+  uint64_t changes() const { return changes_; }
+
   // One past the highest fd that ever had an event.
   evutil_socket_t size() const { return size_; }
 
@@ -134,6 +137,7 @@ class InterestMap {
   bool left_in_wait_ = false;  // any entry's `left_in` is this wait
   bool may_remove_later_ = true;
   uint32_t wait_ = 0;
+  uint64_t changes_ = 0;
   const OpenBackend* backend_ = nullptr;
 };
 

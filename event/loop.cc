@@ -14,6 +14,7 @@
 #include "event/event_base.h"
 #include "event/fork.h"
 #include "event/live_bases.h"
+#include "event/points.h"
 #include "event/wake.h"
 #include "util/log.h"
 
@@ -46,6 +47,8 @@ int RunQueue(event_base* base, int priority, int max_callbacks,
              int64_t deadline_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock);
 
 TurnResult RunTurn(event_base* base, int flags) {
+  PointTurn(base);
+
   // 1. Is there anything to do?
   base->continue_requested = false;
   base->deferred_in_turn = 0;
@@ -142,11 +145,13 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
   EnsureOwner(base);
   base->interests.FlushFired();
   base->ready.count = 0;
+  PointWait(base, timeout_us);
   BeginWait(base, timeout_us);
   int result =
       base->backend.table->wait(base->backend.state, timeout_us, &base->ready);
   int error = errno;
   bool crossed = EndWait(base);
+  PointWaitDone(base, result < 0 ? -1 : base->ready.count);
   if (ABSL_PREDICT_FALSE(result < 0)) {
     // Another thread deleted its event and closed the descriptor meanwhile.
     if (error == EBADF && crossed) return true;
@@ -182,12 +187,14 @@ void ActivateExpired(event_base* base) {
     if (common.FirstBehind(next) != nullptr) {
       common.SetAside(next, &base->timers);
     } else {
+      base->stats.NoteLate(now_us - DeadlineOf(*next));
       ActivateTimer(next);
     }
   }
   while (event* queue = common.TakeAside(&base->timers)) {
     event* ev = common.FirstBehind(queue);
     while (ev != nullptr && DeadlineOf(*ev) <= now_us) {
+      base->stats.NoteLate(now_us - DeadlineOf(*ev));
       ActivateTimer(ev);
       ev = common.FirstBehind(queue);
     }

@@ -8,6 +8,7 @@
 // The callback may delete or free its event, so nothing of an event is touched
 // after its callback ran.
 #include "event/event_base.h"
+#include "event/points.h"
 #include "util/log.h"
 
 namespace evoke {
@@ -15,20 +16,24 @@ namespace evoke {
 namespace {
 
 // Everything is read before another thread can change it.
-void CallUnlocked(event_base* base, event* ev)
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallUnlocked(event_base* base,
+                                                      event* ev)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
   void* arg = ev->ev_evcallback.evcb_arg;
   evutil_socket_t fd = ev->ev_fd;
   short result = ev->ev_res;
   base->lock.Unlock();
+  EVOKE_PROBE(callback, callback, fd, result);
   callback(fd, result, arg);
+  EVOKE_PROBE(callback_done, callback, fd);
   base->lock.Lock();
 }
 
 // The event stays where it waits; a timeout begins again: from its last
 // deadline if it fired for it (so that it does not drift), else from now.
-void RunPersistent(event_base* base, event* ev)
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void RunPersistent(event_base* base,
+                                                       event* ev)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   base->active.Remove(&ev->ev_evcallback);
   timeval interval = ev->ev_.ev_io.ev_timeout;
@@ -56,7 +61,7 @@ void RunPersistent(event_base* base, event* ev)
 
 // Once for each delivery. The callback may delete or free the event, which
 // stops the rest through ev_pncalls; so nothing of it is read after the last.
-void RunSignal(event_base* base, event* ev)
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void RunSignal(event_base* base, event* ev)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   auto callback = ev->ev_evcallback.evcb_cb_union.evcb_callback;
   void* arg = ev->ev_evcallback.evcb_arg;
@@ -71,7 +76,9 @@ void RunSignal(event_base* base, event* ev)
     if (left == 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
     short result = ev->ev_res;
     base->lock.Unlock();
+    EVOKE_PROBE(callback, callback, signal, result);
     callback(signal, result, arg);
+    EVOKE_PROBE(callback_done, callback, signal);
     base->lock.Lock();
     if (base->break_requested) {
       if (left != 0) ev->ev_.ev_signal.ev_pncalls = nullptr;
@@ -80,10 +87,10 @@ void RunSignal(event_base* base, event* ev)
   }
 }
 
-}  // namespace
-
-void RunCallback(event_base* base, event_callback* callback) {
+ABSL_ATTRIBUTE_NOINLINE void Run(event_base* base, event_callback* callback)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   if (!IsEvent(callback)) {
+    ++base->stats.deferred;
     base->active.Remove(callback);
     auto selfcb = callback->evcb_cb_union.evcb_selfcb;
     void* arg = callback->evcb_arg;
@@ -101,6 +108,7 @@ void RunCallback(event_base* base, event_callback* callback) {
     return;
   }
   base->running_event = ev;
+  base->stats.CountFired(ev->ev_res);
   if (ABSL_PREDICT_FALSE(callback->evcb_cb_union.evcb_callback == nullptr)) {
     // Deleted, lest it becomes active for ever.
     LogWarn("event_base_loop: deleting an event that has no callback");
@@ -124,6 +132,27 @@ void RunCallback(event_base* base, event_callback* callback) {
   ++base->callbacks_run;
   if (ABSL_PREDICT_FALSE(base->waiters != nullptr)) {
     base->callback_done.WakeAll();
+  }
+}
+
+// The same with somebody listening.
+ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void RunAndTell(
+    event_base* base, event_callback* callback)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
+  evoke_point point = PointOf(callback);
+  TellPoint(base, point);
+  Run(base, callback);
+  point.kind = EVOKE_POINT_CALLBACK_DONE;
+  TellPoint(base, point);
+}
+
+}  // namespace
+
+void RunCallback(event_base* base, event_callback* callback) {
+  if (AnybodyListens()) {
+    RunAndTell(base, callback);
+  } else {
+    Run(base, callback);
   }
 }
 

@@ -16,6 +16,7 @@
 #include "event/event_base.h"
 #include "event/fork.h"
 #include "event/live_bases.h"
+#include "event/points.h"
 #include "event/wake.h"
 #include "util/log.h"
 
@@ -189,6 +190,7 @@ int AddEvent(event* ev, const timeval* timeout, TimeoutIs kind) {
   if (timeout != nullptr) StartTimer(ev, *timeout, kind);
   TellWaiters(ev, /*is_back=*/true);
   DebugNoteAdded(ev);
+  PointAdd(ev);
   if (ABSL_PREDICT_TRUE(!base->waiting)) return 0;
   // It is added, even if the loop cannot be woken, which is logged.
   if (base->interests.has_put_off()) {
@@ -203,6 +205,7 @@ int DeleteEvent(event* ev) {
   event_base* base = ev->ev_base;
   TellWaiters(ev, /*is_back=*/false);
   DebugNoteDeleted(ev);
+  PointDel(ev);
   LeaveQueues(ev);
   if (!(FlagsOf(ev) & EVLIST_INSERTED)) {
     if (ABSL_PREDICT_FALSE(base->waiting)) WakeAfterDelete(base);
@@ -228,6 +231,7 @@ void DeleteFiredEvent(event* ev) {
     return;
   }
   DebugNoteDeleted(ev);
+  PointDel(ev);
   TellWaiters(ev, /*is_back=*/false);
   LeaveQueues(ev);
   EnsureOwner(ev->ev_base);

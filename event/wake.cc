@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "event/fork.h"
+#include "event/points.h"
 #include "util/log.h"
 
 namespace evoke {
@@ -65,6 +66,7 @@ int WakeSlow(event_base* base) {
     return -1;
   }
   base->wake_sent = true;
+  PointWake(base);
   return 0;
 }
 

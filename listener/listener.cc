@@ -34,6 +34,7 @@
 #include "event/deferred.h"
 #include "event/event_base.h"
 #include "event/live_bases.h"
+#include "event/points.h"
 #include "util/locks.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -189,7 +190,13 @@ bool AcceptOne(evconnlistener* listener)
   evconnlistener_cb callback = listener->callback;
   void* arg = listener->arg;
   listener->lock.Unlock();
-  callback(listener, fd, address, static_cast<int>(address_bytes), arg);
+  if (AnybodyListens()) {
+    CallbackPoint point(listener->readable.ev_base, EVOKE_SOURCE_LISTENER,
+                        callback, listener, fd, 0);
+    callback(listener, fd, address, static_cast<int>(address_bytes), arg);
+  } else {
+    callback(listener, fd, address, static_cast<int>(address_bytes), arg);
+  }
   listener->lock.Lock();
   // Not if it was freed meanwhile.
   return !listener->is_given_up && listener->enabled;

@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What EVOKE_TRACE writes, read by a reader that knows nothing of evoke."""
+
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import unittest
+
+SCRATCH = os.environ.get("TEST_TMPDIR") or tempfile.mkdtemp()
+
+
+def environment(name, **more):
+    path = os.path.join(SCRATCH, name)
+    return path, dict(os.environ, EVOKE_TRACE=path, **more)
+
+
+class Trace:
+    """The slices and marks of a file, with what must hold of any trace."""
+
+    def __init__(self, path):
+        with open(path) as file:
+            self.records = json.load(file)["traceEvents"]
+        self.slices = collections.Counter()
+        self.marks = collections.Counter()
+        self.open_at_end = 0
+        stacks, last = collections.defaultdict(list), {}
+        for record in self.records:
+            if record["ph"] == "M":
+                continue
+            thread = record["tid"]
+            assert record["ts"] >= last.get(thread, 0), "time goes back"
+            last[thread] = record["ts"]
+            if record["ph"] == "B":
+                stacks[thread].append(record)
+                self.slices[record["cat"]] += 1
+            elif record["ph"] == "E":
+                stacks[thread].pop()  # fails when it is empty
+            else:
+                assert record["ph"] == "i", record
+                self.marks[record["name"]] += 1
+        self.open_at_end = sum(len(stack) for stack in stacks.values())
+
+    def callbacks(self, pattern):
+        return [record for record in self.records
+                if record.get("cat") == "callback"
+                and re.search(pattern, record["args"]["what"])]
+
+    def bytes(self, name):
+        return sum(record["args"]["bytes"] for record in self.records
+                   if record.get("name") == name
+                   and record["args"]["bytes"] > 0)
+
+
+class JsonTraceTest(unittest.TestCase):
+
+    def test_a_timer_that_ticks(self):
+        path, env = environment("timer.json")
+        out = subprocess.run(["examples/timer"], env=env, check=True,
+                             stdout=subprocess.PIPE, timeout=60).stdout
+        ticks = len(re.findall(rb"^tick \d", out, re.M))
+        trace = Trace(path)
+        self.assertGreater(ticks, 2)
+        self.assertEqual(len(trace.callbacks("TIMEOUT")), ticks + 1)
+        self.assertGreaterEqual(trace.slices["turn"], ticks)
+        self.assertGreaterEqual(trace.slices["wait"], ticks)
+        self.assertEqual(trace.open_at_end, 0)
+        for record in trace.callbacks("TIMEOUT"):
+            self.assertGreaterEqual(record["args"]["late_us"], 0)
+            self.assertEqual(record["args"]["fd"], -1)
+        functions = {record["args"]["function"] for record in trace.records
+                     if record.get("name") == "evoke_function"}
+        for record in trace.callbacks("TIMEOUT"):
+            self.assertIn(record["args"]["function"], functions)
+
+    def echo_server(self, name, **more):
+        path, env = environment(name, **more)
+        server = subprocess.Popen(
+            ["examples/echo_server", "--port=0", "--verbose"], env=env,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(server.stderr.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        port = server.stderr.readline().split()[1]
+        client = subprocess.run(["examples/connect", "--port=" + port],
+                                check=True, stdout=subprocess.PIPE, timeout=60)
+        return path, server, client.stdout
+
+    def test_a_server(self):
+        path, server, said = self.echo_server("server.json")
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(server.wait(60), 0)
+        trace = Trace(path)
+        self.assertEqual(trace.open_at_end, 0)
+        self.assertEqual(trace.bytes("read"), trace.bytes("write"))
+        self.assertGreaterEqual(trace.bytes("read"), len(said))
+        sources = {record["args"]["source"] for record in trace.records
+                   if record.get("cat") == "callback"}
+        self.assertLessEqual({"event", "listener", "bufferevent read"}, sources)
+
+    def test_names_from_debug_information(self):
+        path, server, _ = self.echo_server("named.json")
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+        out = os.path.join(SCRATCH, "names.json")
+        subprocess.run(["tools/symbolize", path, out], check=True,
+                       stdout=subprocess.DEVNULL, timeout=60)
+        names = {record["name"] for record in Trace(out).records
+                 if record.get("cat") == "callback"}
+        # One of the program, and one of the library.
+        self.assertIn("on_accept", names)
+        self.assertTrue(any("ReadReady" in name for name in names), names)
+
+    def test_a_server_that_is_killed(self):
+        path, server, _ = self.echo_server("killed.json")
+        server.kill()
+        server.wait(60)
+        trace = Trace(path)
+        # It was waiting, in a turn.
+        self.assertEqual(trace.open_at_end, 2)
+
+    def test_the_size_is_bounded(self):
+        path, env = environment("small.json", EVOKE_TRACE_MB="nonsense")
+        done = subprocess.run(["examples/timer"], env=env, check=True,
+                              stdout=subprocess.DEVNULL, timeout=60,
+                              stderr=subprocess.PIPE, text=True)
+        self.assertIn("EVOKE_TRACE_MB", done.stderr)
+        self.assertLess(os.path.getsize(path), 1 << 20)
+        Trace(path)
+
+    def test_a_file_that_cannot_be_made(self):
+        env = dict(os.environ, EVOKE_TRACE="/nowhere/trace")
+        done = subprocess.run(["examples/timer"], env=env, check=True,
+                              stdout=subprocess.DEVNULL, timeout=60,
+                              stderr=subprocess.PIPE, text=True)
+        self.assertIn("/nowhere/trace", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The points are USDT probes of the built library.
+set -euo pipefail
+library=$1
+notes=$(readelf -n "$library")
+for probe in turn wait wait_done callback callback_done add del read write wake; do
+  grep -qE "^ +Name: $probe\$" <<<"$notes" || {
+    echo "FAILED: no probe evoke:$probe in $library"
+    exit 1
+  }
+done
+[[ $(grep -c "Provider: evoke" <<<"$notes") -ge 10 ]]
