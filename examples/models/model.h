@@ -6,8 +6,7 @@
  * C11 and C++.
  *
  *   --port N   the port to listen on, 9988 unless told; 0 lets the kernel pick
- *   --print    print each message, as the book's hello world, and answer
- * nothing
+ *   --print    print each message as the book's hello world, answer nothing
  *   --stats    tell at the end what was served
  *
  * Every program says "port: N" on stderr when it listens, and ends by SIGTERM
