@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which calls on a thread-safe bufferevent hang while the loop's thread wants
- * its lock, or is inside one of its callbacks?
+ * its lock, or is inside one of its callbacks (libevent's #200, #512, #1311;
+ * #1750 for two that write to each other)?
  *
  * The locks are this program's own and tell how many threads wait for them. So
  * each case is arranged, not hoped for: the main thread knows that the loop is

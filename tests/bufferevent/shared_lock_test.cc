@@ -230,7 +230,8 @@ void AwaitEnd(evutil_socket_t fd) {
   }
 }
 
-// The lock of a filter and of what lies under it must outlive both.
+// The lock of a filter and of what lies under it must outlive both (libevent's
+// #1842).
 TEST_P(SharedLockTest, AFilterAndWhatLiesUnderItAreFreedInAnyOrder) {
   std::atomic<int> freed = 0;
   for (int round = 0; round < kRounds / 4; ++round) {

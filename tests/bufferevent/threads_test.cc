@@ -439,7 +439,7 @@ TEST_P(ThreadsTest, WhateverEightThreadsDoEveryByteArrives) {
 }
 
 // Each callback writes to the bufferevent of the other loop. With the locks
-// held they could lock each other out; see docs/threads.md.
+// held they could lock each other out (libevent's #1750); see docs/threads.md.
 TEST_P(ThreadsTest, TwoThatWriteToEachOtherWithoutTheirLocks) {
   constexpr int kMessages = 2000;
   struct Relay {
