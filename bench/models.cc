@@ -169,6 +169,7 @@ std::vector<Model> FindModels(JsonArray& skipped) {
   const std::vector<std::string> wanted = absl::GetFlag(FLAGS_models);
   CheckNames(wanted);
   std::vector<Model> models;
+  std::vector<std::string> missing;
   for (const auto& [name, family] : kModels) {
     if (!wanted.empty() &&
         std::find(wanted.begin(), wanted.end(), name) == wanted.end()) {
@@ -180,8 +181,15 @@ std::vector<Model> FindModels(JsonArray& skipped) {
       models.push_back({name, family, path});
       continue;
     }
-    fprintf(stderr, "models: %s is left out: it is not built\n", name);
     skipped.Add(JsonObject().Add("model", name).Add("why", "it is not built"));
+    missing.push_back(name);
+  }
+  if (!missing.empty()) {
+    // Those that need a package of their own are no part of //bench:models.
+    fprintf(stderr,
+            "models: not built, and left out: %s (//bench:models_all builds "
+            "all)\n",
+            absl::StrJoin(missing, " ").c_str());
   }
   for (const std::string& also : absl::GetFlag(FLAGS_also)) {
     std::vector<std::string> parts =

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace evoke::load {
@@ -66,7 +67,7 @@ void Opened::Add(const Opened& other) {
   for (const auto& [name, count] : other.errors) errors[name] += count;
 }
 
-void Run::Add(const Run& other) {
+void Outcome::Add(const Outcome& other) {
   messages += other.messages;
   unanswered += other.unanswered;
   closed += other.closed;
@@ -194,8 +195,8 @@ void Client::Greet(uint32_t index) {
 
 // --- The loops ---------------------------------------------------------------
 
-Run Client::RunClosed(const ClosedLoop& loop) {
-  Run run;
+Outcome Client::RunClosed(const ClosedLoop& loop) {
+  Outcome run;
   gone_ = 0;
   const int64_t start = NowNs();
   const int64_t end = start + loop.duration_ns;
@@ -219,8 +220,8 @@ Run Client::RunClosed(const ClosedLoop& loop) {
   return run;
 }
 
-Run Client::RunOpen(const OpenLoop& loop) {
-  Run run;
+Outcome Client::RunOpen(const OpenLoop& loop) {
+  Outcome run;
   gone_ = 0;
   std::vector<uint32_t> active = Served(loop.active);
   if (active.empty() || loop.per_second <= 0) return run;
@@ -228,6 +229,7 @@ Run Client::RunOpen(const OpenLoop& loop) {
   const int64_t start = NowNs() + loop.offset_ns;
   const int64_t end = start + loop.duration_ns;
   const double interval = kNsPerSecond / loop.per_second;
+  const uint64_t total = std::llround(loop.duration_ns / interval);
   uint64_t sent = 0;
   int64_t last = start;
   auto on_answer = [&](uint32_t, int64_t since, int64_t now) {
@@ -236,8 +238,9 @@ Run Client::RunOpen(const OpenLoop& loop) {
     last = now;
   };
   auto due = [&] { return start + static_cast<int64_t>(sent * interval); };
-  while (due() < end && !active.empty()) {
-    for (int i = 0; i < kSendsInATurn && due() < end && NowNs() >= due(); ++i) {
+  while (sent < total && !active.empty()) {
+    for (int i = 0; i < kSendsInATurn && sent < total && NowNs() >= due();
+         ++i) {
       auto which = active.begin() + sent % active.size();
       if (connections_[*which].fd < 0) {  // its message is the next one's
         active.erase(which);
@@ -278,7 +281,7 @@ std::vector<uint32_t> Client::Served(int at_most) const {
   return served;
 }
 
-void Client::Abandon(Run& run) {
+void Client::Abandon(Outcome& run) {
   run.closed = gone_;
   for (size_t i = 0; i < connections_.size(); ++i) {
     const Connection& connection = connections_[i];

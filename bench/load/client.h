@@ -75,7 +75,7 @@ struct OpenLoop {
 };
 
 // What came of a loop.
-struct Run {
+struct Outcome {
   uint64_t messages = 0;    // answered
   uint64_t unanswered = 0;  // sent, or waiting to be; each counts in latency_ns
                             // with the time that it has waited
@@ -84,7 +84,7 @@ struct Run {
   Histogram latency_ns;
   Histogram lateness_ns;  // of the generator: from due to sent (open loop)
 
-  void Add(const Run& other);
+  void Add(const Outcome& other);
 };
 
 class Client {
@@ -98,8 +98,8 @@ class Client {
 
   Opened Open(const Opening& opening);
   // Both end early when no connection is left that could send.
-  Run RunClosed(const ClosedLoop& loop);
-  Run RunOpen(const OpenLoop& loop);
+  Outcome RunClosed(const ClosedLoop& loop);
+  Outcome RunOpen(const OpenLoop& loop);
 
   // Connections that have answered and are open now.
   int served() const { return in_state_[kServed]; }
@@ -148,7 +148,7 @@ class Client {
               const int64_t& last_ns, OnAnswer on_answer);
   std::vector<uint32_t> Served(int at_most) const;
   // Gives up those that have not answered: counts them in `run`, drops them.
-  void Abandon(Run& run);
+  void Abandon(Outcome& run);
 
   const int port_;
   const std::string pattern_;  // some messages, one behind the other

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <thread>
+#include <utility>
 
 namespace evoke::load {
 
@@ -25,44 +26,59 @@ Opened Crowd::Open(const Opening& opening) {
   return sum;
 }
 
-Run Crowd::RunClosed(const ClosedLoop& loop) {
-  std::vector<Run> parts(clients_.size());
+Outcome Crowd::RunClosed(const ClosedLoop& loop) {
+  std::vector<Outcome> parts(clients_.size());
+  std::vector<uint64_t> active = Active(loop.active), messages(clients_.size());
+  uint64_t all = 0, left = loop.messages;
+  for (uint64_t count : active) all += count;
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    messages[i] = all > 0 ? loop.messages * active[i] / all : 0;
+    left -= messages[i];
+  }
+  for (size_t i = 0; i < clients_.size(); ++i) {  // what rounding left over
+    if (active[i] > 0) messages[i] += std::exchange(left, 0);
+  }
   Each([&](size_t i) {
-    ClosedLoop part = loop;
-    part.active = static_cast<int>(Part(loop.active, i));
-    part.messages = Part(loop.messages, i);
     // A part of nothing is nothing, and not "no limit".
-    if (loop.messages > 0 && part.messages == 0) return;
+    if (active[i] == 0 || (loop.messages > 0 && messages[i] == 0)) return;
+    ClosedLoop part = loop;
+    part.active = static_cast<int>(active[i]);
+    part.messages = messages[i];
     parts[i] = clients_[i]->RunClosed(part);
   });
-  Run sum;
-  for (const Run& part : parts) sum.Add(part);
+  Outcome sum;
+  for (const Outcome& part : parts) sum.Add(part);
   return sum;
 }
 
-Run Crowd::RunOpen(const OpenLoop& loop) {
-  std::vector<Run> parts(clients_.size());
-  // A client without connections sends nothing; the rate is that of the rest.
-  std::vector<int> active(clients_.size());
-  int all = 0;
-  for (size_t i = 0; i < clients_.size(); ++i) {
-    active[i] =
-        std::min(static_cast<int>(Part(loop.active, i)), clients_[i]->served());
-    all += active[i];
-  }
+Outcome Crowd::RunOpen(const OpenLoop& loop) {
+  std::vector<Outcome> parts(clients_.size());
+  std::vector<uint64_t> active = Active(loop.active);
+  uint64_t all = 0;
+  for (uint64_t count : active) all += count;
   Each([&](size_t i) {
     if (active[i] == 0) return;
     OpenLoop part = loop;
-    part.active = active[i];
+    part.active = static_cast<int>(active[i]);
     part.per_second = loop.per_second * active[i] / all;
     // One after the other, not all in the same moment.
     part.offset_ns += static_cast<int64_t>(kNsPerSecond / loop.per_second *
                                            static_cast<double>(i));
     parts[i] = clients_[i]->RunOpen(part);
   });
-  Run sum;
-  for (const Run& part : parts) sum.Add(part);
+  Outcome sum;
+  for (const Outcome& part : parts) sum.Add(part);
   return sum;
+}
+
+// How many connections of each client send, where `total` do. A client that has
+// none does no part of the work.
+std::vector<uint64_t> Crowd::Active(int total) const {
+  std::vector<uint64_t> active;
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    active.push_back(std::min<uint64_t>(Part(total, i), clients_[i]->served()));
+  }
+  return active;
 }
 
 int Crowd::served() const {

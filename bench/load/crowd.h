@@ -6,6 +6,7 @@
 #define EVOKE_BENCH_LOAD_CROWD_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -20,13 +21,14 @@ class Crowd {
 
   // As Client's: connections, messages and rates are shared out.
   Opened Open(const Opening& opening);
-  Run RunClosed(const ClosedLoop& loop);
-  Run RunOpen(const OpenLoop& loop);
+  Outcome RunClosed(const ClosedLoop& loop);
+  Outcome RunOpen(const OpenLoop& loop);
   int served() const;
 
  private:
   // Calls `work` with each client's number, at the same time.
   void Each(const std::function<void(size_t)>& work);
+  std::vector<uint64_t> Active(int total) const;
   // How many of `total` are the part of client `i`.
   uint64_t Part(uint64_t total, size_t i) const;
 

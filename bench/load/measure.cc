@@ -106,7 +106,8 @@ Measurement Measure(const Plan& plan) {
   int port = server.Port(kStartLimitNs);
   if (port < 0) {
     result.opened.asked = result.opened.unconnected = plan.connections;
-    result.trouble = absl::StrCat("does not listen; ", server.Stop(kEndLimitNs));
+    result.trouble =
+        absl::StrCat("does not listen; ", server.Stop(kEndLimitNs));
     return result;
   }
   result.memory_before_bytes = MemoryBytes(ProcessesOf(server.pid()));

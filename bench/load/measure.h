@@ -40,7 +40,7 @@ struct Plan {
 
 // A load, and what it cost.
 struct Load {
-  Run run;
+  Outcome run;
   Used used;               // by the server
   double client_busy = 0;  // share of its threads' time that the generator ran
 };
