@@ -44,7 +44,7 @@
 
 ABSL_FLAG(std::vector<std::string>, models, {}, "these alone, by name");
 ABSL_FLAG(std::vector<std::string>, also, {},
-          "servers of your own, as NAME=PATH; they take --port 0 and say "
+          "servers of your own, as NAME=PATH,...; they take --port 0 and say "
           "\"port: N\" on stderr");
 ABSL_FLAG(std::vector<std::string>, connections,
           std::vector<std::string>({"1", "10", "100", "1000", "10000"}),

@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -153,10 +153,9 @@ TEST(Measure, AServerThatFailsIsAResult) {
 }
 
 TEST(Measure, ServesLessThanAskedAndStillIsMeasured) {
-  Measurement result = Measure(PlanOf(
-      Script("limited", std::string("exec ") + realpath(kServer, nullptr) +
-                            " --serve 5 \"$@\"\n"),
-      8));
+  std::string server = std::filesystem::canonical(kServer);
+  Measurement result = Measure(
+      PlanOf(Script("limited", "exec " + server + " --serve 5 \"$@\"\n"), 8));
   EXPECT_EQ(result.trouble, "");
   EXPECT_EQ(result.opened.served, 5);
   EXPECT_EQ(result.opened.closed, 3);
