@@ -18,6 +18,7 @@ matplotlib.rcParams.update({
     "svg.fonttype": "none",  # letters stay letters: to be searched, and small
     "svg.hashsalt": "evoke",  # the same figures give the same file
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -34,10 +35,12 @@ FAMILIES = {
     "multiplexing": ("Multiplexing (13.4)", "#0072B2"),
     "multiplexing and threads": ("Multiplexing and threads (13.5)", "#009E73"),
     "multiplexing processes": ("Multiplexing processes (13.6)", "#CC79A7"),
-    "libraries": ("Libraries (13.8)", "#333333"),
+    "libraries": ("Libraries (13.8)", "#555555"),
     "your own": ("Your own", "#56B4E9"),
 }
 OTHERS = "#D4D4D4"
+# Memory may also shrink, or not grow at all, which no logarithm shows.
+FLOOR = {"memory": 0.01}
 MARKERS = "os^DvPX*"
 LINES = ["-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2))]
 
@@ -61,9 +64,13 @@ BY_CONNECTIONS = [
      "The same, with a few connections that send while all the others are idle: "
      "what does a connection cost that says nothing?"),
     ("memory", "Memory for each connection", "KiB",
-     "Of the server's processes, pages that several share counted in parts. What "
-     "the kernel keeps for processes, threads and sockets comes on top. With few "
-     "connections it is noise."),
+     "Of the server's processes, pages that several share counted in parts. With "
+     "few connections it is noise; what is less than ten bytes is drawn as ten."),
+    ("kernel", "Memory of the kernel for each connection", "KiB",
+     "What the kernel keeps on top of that: processes, threads and their stacks, "
+     "page tables, sockets; for both ends of the connection, of which the "
+     "client's is the same for all. It is read for the whole machine, and only "
+     "where hundreds of connections are served does it tell anything."),
     ("switches", "Context switches for each message", "switches",
      "Closed loop on all connections; of all threads of the server."),
 ]
@@ -93,7 +100,7 @@ def log_y(axes):
     subs = (1,) if high / low > 300 else (1, 2, 5)
     axes.yaxis.set_major_locator(ticker.LogLocator(subs=subs))
     axes.yaxis.set_major_formatter(ticker.FuncFormatter(plain))
-    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.yaxis.set_minor_locator(ticker.NullLocator())
 
 
 def log_x(axes, places, labels):
@@ -131,10 +138,9 @@ def draw_series(axes, series, gid, **style):
     xs = [x for x, _, _ in series]
     ys = [point.median for _, point, _ in series]
     line, = axes.plot(xs, ys, gid=gid, clip_on=False, **style)
-    for x, point, _ in series:
-        if point.high > point.low:
-            axes.plot([x, x], [point.low, point.high], color=line.get_color(),
-                      linewidth=0.8, zorder=style["zorder"] - 0.1)
+    axes.vlines(xs, [point.low for _, point, _ in series],
+                [point.high for _, point, _ in series], color=line.get_color(),
+                linewidth=0.8, zorder=style["zorder"] - 0.1)
     hollow = [(x, point.median) for x, point, complete in series if not complete]
     if hollow and style.get("marker"):
         axes.plot(*zip(*hollow), linestyle="none", marker=style["marker"],
@@ -186,9 +192,17 @@ def drawable(point):
     return point is not None and point.median > 0
 
 
+def floored(point, floor):
+    if point is not None and floor is not None:
+        for name in ("median", "low", "high"):
+            setattr(point, name, max(floor, getattr(point, name)))
+    return point
+
+
 def by_connections(results, metric, title, y_label):
     def series_of(model):
-        points = [(size, results.point(model, size, metric),
+        points = [(size, floored(results.point(model, size, metric),
+                                 FLOOR.get(metric)),
                    results.complete(model, size)) for size in results.sizes]
         return [p for p in points if drawable(p[1])]
 

@@ -16,6 +16,8 @@ import statistics
 import sys
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9")
+# Of fewer connections the kernel's memory tells nothing: others use it, too.
+ENOUGH_FOR_KERNEL = 500
 # A generator that runs so much of the time is what limits the throughput.
 BUSY = 0.95
 
@@ -39,11 +41,19 @@ def of_latency(percentile):
 
 
 def memory_per_connection(m):
-    """KiB of the processes for each connection; of no use where it is noise."""
+    """KiB of the server's processes."""
     served = m["opened"]["served"]
     if served == 0 or "memory_bytes" not in m:
         return None
     return (m["memory_bytes"] - m["memory_before_bytes"]) / 1024 / served
+
+
+def kernel_per_connection(m):
+    """KiB of the kernel, for both ends of the connection."""
+    served = m["opened"]["served"]
+    if served < ENOUGH_FOR_KERNEL or "kernel_bytes" not in m:
+        return None
+    return (m["kernel_bytes"] - m["kernel_before_bytes"]) / 1024 / served
 
 
 # What can be asked of a measurement, by name.
@@ -54,6 +64,7 @@ METRICS = {
     "cpu_idle": of_load("few", "cpu_us_per_message"),
     "switches": of_load("all", "switches_per_message"),
     "memory": memory_per_connection,
+    "kernel": kernel_per_connection,
     **{percentile: of_latency(percentile) for percentile in PERCENTILES},
 }
 
@@ -176,6 +187,7 @@ COLUMNS = [
     ("CPU us/message", "cpu", with_spread),
     ("CPU beside idle", "cpu_idle", median_only),
     ("KiB/connection", "memory", median_only),
+    ("kernel KiB", "kernel", median_only),
     ("switches/message", "switches", median_only),
 ]
 

@@ -111,9 +111,11 @@ Measurement Measure(const Plan& plan) {
     return result;
   }
   result.memory_before_bytes = MemoryBytes(ProcessesOf(server.pid()));
+  result.kernel_before_bytes = KernelMemoryBytes();
   {
     Crowd crowd(port, plan.message_bytes, plan.threads);
     result.opened = crowd.Open(OpeningOf(plan));
+    result.kernel_bytes = KernelMemoryBytes();
     Usage usage = Usage::Of(server.pid());
     result.processes = usage.processes();
     result.threads = usage.threads();
@@ -177,6 +179,10 @@ void AddTo(JsonObject& object, const Measurement& measurement) {
   if (measurement.memory_bytes >= 0 && measurement.memory_before_bytes >= 0) {
     object.Add("memory_bytes", measurement.memory_bytes)
         .Add("memory_before_bytes", measurement.memory_before_bytes);
+  }
+  if (measurement.kernel_bytes >= 0 && measurement.kernel_before_bytes >= 0) {
+    object.Add("kernel_bytes", measurement.kernel_bytes)
+        .Add("kernel_before_bytes", measurement.kernel_before_bytes);
   }
   if (measurement.few) object.Add("few", JsonOfLoad(*measurement.few));
   if (measurement.all) object.Add("all", JsonOfLoad(*measurement.all));

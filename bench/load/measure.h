@@ -51,6 +51,9 @@ struct Measurement {
   int threads = 0;
   int64_t memory_before_bytes = -1;  // without a connection
   int64_t memory_bytes = -1;         // with all
+  // The same of KernelMemoryBytes(), with both ends of the connections in it.
+  int64_t kernel_before_bytes = -1;
+  int64_t kernel_bytes = -1;
   std::optional<Load> few, all, open;
   std::string trouble;  // how the server failed; empty when it did not
 };

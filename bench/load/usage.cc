@@ -81,6 +81,17 @@ int64_t MemoryBytes(const std::vector<pid_t>& processes) {
   return sum;
 }
 
+int64_t KernelMemoryBytes() {
+  int64_t sum = 0;
+  std::string text = ReadAll("/proc/meminfo");
+  for (const char* name : {"Slab:", "KernelStack:", "PageTables:"}) {
+    int64_t kib = Field(text, name);
+    if (kib < 0) return -1;
+    sum += kib * 1024;
+  }
+  return sum;
+}
+
 Usage Usage::Of(pid_t session) {
   Usage usage;
   for (pid_t pid : ProcessesOf(session)) {

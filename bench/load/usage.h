@@ -22,6 +22,11 @@ std::vector<pid_t> ProcessesOf(pid_t session);
 // page tables, sockets) is not in it. Negative when none could be read.
 int64_t MemoryBytes(const std::vector<pid_t>& processes);
 
+// What the kernel keeps for all processes of the machine, sockets, stacks of
+// threads and page tables among it. It grows by what a server needs, and by
+// what everybody else does; a difference says something where much was opened.
+int64_t KernelMemoryBytes();
+
 // What a server has used up to a moment.
 struct Usage {
   std::map<pid_t, int64_t> cpu_ns;     // by process, user and kernel

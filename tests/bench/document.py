@@ -41,7 +41,8 @@ DOCUMENT = {
     "measurements": [{
         "model": str, "connections": int, "round": int, "opened": OPENED,
         "processes": int, "threads": int, "memory_bytes?": int,
-        "memory_before_bytes?": int, "few?": LOAD, "all?": LOAD,
+        "memory_before_bytes?": int, "kernel_bytes?": int,
+        "kernel_before_bytes?": int, "few?": LOAD, "all?": LOAD,
         "open?": {**LOAD, "lateness_us?": LATENCY}, "trouble?": str,
     }],
 }
@@ -92,6 +93,8 @@ def measurement(model, connections, round_, served=None):
                    "errors": {"ECONNRESET": 1} if served < connections else {}},
         "processes": 1, "threads": 1, "memory_before_bytes": 100 * 1024,
         "memory_bytes": (100 + 4 * served) * 1024,
+        "kernel_before_bytes": 1000 * 1024,
+        "kernel_bytes": (1000 + 8 * served) * 1024,
         "all": load(), "open": load(),
     }
     made["open"]["lateness_us"] = dict(made["open"]["latency_us"], p99=2.0)

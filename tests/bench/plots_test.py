@@ -62,8 +62,8 @@ class PlotsTest(unittest.TestCase):
         self.assertEqual(
             list(self.files),
             ["served.svg", "throughput.svg", "p99.svg", "percentiles.svg",
-             "cpu.svg", "cpu_idle.svg", "memory.svg", "switches.svg",
-             "syscalls.svg"])
+             "cpu.svg", "cpu_idle.svg", "memory.svg", "kernel.svg",
+             "switches.svg", "syscalls.svg"])
 
     def test_every_model_is_in_every_plot(self):
         for name, svg in self.files.items():
@@ -110,6 +110,12 @@ class PlotsTest(unittest.TestCase):
         hollow = b"fill: #ffffff; stroke: #0072b2"
         self.assertNotIn(hollow, full)
         self.assertIn(hollow, part)
+
+    def test_memory_that_does_not_grow_is_drawn(self):
+        made = document.document(MODELS[:1], SIZES)
+        for m in made["measurements"]:
+            m["memory_bytes"] = m["memory_before_bytes"]
+        self.assertIn("series-process_per_client", ids(draw(made)["memory.svg"]))
 
     def test_what_was_not_measured_is_left_out(self):
         made = document.document(MODELS[:2], SIZES)
