@@ -139,6 +139,8 @@ def median_only(point):
 def with_spread(point):
     if point is None:
         return "-"
+    if point.low == point.high:
+        return number(point.median)
     return f"{number(point.median)} ({number(point.low)}-{number(point.high)})"
 
 

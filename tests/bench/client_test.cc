@@ -223,6 +223,20 @@ TEST(OpenLoop, AStalledServerMakesAllLateThatWereDueMeanwhile) {
   EXPECT_GE(closed.latency_ns.max(), 390 * kMs);
 }
 
+TEST(OpenLoop, AMessageThatIsSentLateCountsFromWhenItWasDue) {
+  // Nobody sends so many in so short a time.
+  FakeServer server;
+  Client client(server.port(), 64);
+  client.Open(OpeningOf(4));
+  Outcome run = client.RunOpen(OpenLoopOf(4, 1e9, kMs / 20));
+  EXPECT_EQ(run.messages, 50000u);
+  EXPECT_GT(run.lateness_ns.ValueAt(50), kMs);
+  for (double percentile : {10, 50, 90, 99}) {
+    EXPECT_GE(run.latency_ns.ValueAt(percentile),
+              run.lateness_ns.ValueAt(percentile) / 1001 * 1000);
+  }
+}
+
 TEST(OpenLoop, MessagesWithoutAnAnswerCountWithTheirWaiting) {
   FakeServer server({.silent_after_bytes = 100 * 64});
   Client client(server.port(), 64);

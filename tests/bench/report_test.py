@@ -50,7 +50,7 @@ class ReportTest(unittest.TestCase):
         cells = row(report(made), "100 connections", "epoll_level")
         self.assertEqual(cells, [
             "`epoll_level`", "100", "13,000 (12,000-50,000)", "10.0",
-            "100 (100-100)", "200", "5.00 (5.00-5.00)", "7.00", "4.00", "-", "1.00"])
+            "100", "200", "5.00", "7.00", "4.00", "-", "1.00"])
 
     def test_the_kernel_is_asked_where_hundreds_are_served(self):
         made = document.document(MODELS, [100, 1000])
