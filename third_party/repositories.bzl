@@ -95,6 +95,28 @@ cc_library(
 )
 """
 
+# Libraries that only examples/models needs, each target of which is `manual`:
+# repository -> (target, linker flags, a header of it, Debian's package).
+_MODEL_LIBRARIES = {
+    "ace_debian": ("ace", ["-lACE"], "ace/Reactor.h", "libace-dev"),
+    "asio_debian": ("asio", ["-pthread"], "asio.hpp", "libasio-dev"),
+    "libev_debian": ("ev", ["-lev"], "ev.h", "libev-dev"),
+    "liburing_debian": ("uring", ["-luring"], "liburing.h", "liburing-dev"),
+    "libuv_debian": ("uv", ["-luv"], "uv.h", "libuv1-dev"),
+    "nanomsg_debian": ("nanomsg", ["-lnanomsg"], "nanomsg/nn.h", "libnanomsg-dev"),
+    "zeromq_debian": ("zmq", ["-lzmq"], "zmq.h", "libzmq3-dev"),
+}
+
+# Programs that a target runs, by the name by which it knows them:
+# repository -> (name, where it is, Debian's package).
+_MODEL_PROGRAMS = {
+    "mingw_debian": ("g++", "/usr/bin/x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64"),
+    "wine_debian": ("wine64", "/usr/lib/wine/wine64", "wine64"),
+}
+
+def _library(target, linkopts):
+    return _PUBLIC + 'cc_library(name = "%s", linkopts = %r)\n' % (target, linkopts)
+
 def evoke_bazel_builtins():
     """Stands in for the repositories that Bazel itself would download.
 
@@ -142,3 +164,20 @@ def evoke_dependencies():
             files = {"BUILD": _ORACLE},
             needs = {"/usr/include/event2/event.h": "libevent-dev"},
         )
+    for name, (target, linkopts, header, package) in _MODEL_LIBRARIES.items():
+        if name not in existing:
+            generated_repository(
+                name = name,
+                files = {"BUILD": _library(target, linkopts)},
+                needs = {"/usr/include/" + header: package},
+            )
+    for name, (target, path, package) in _MODEL_PROGRAMS.items():
+        if name not in existing:
+            generated_repository(
+                name = name,
+                files = {
+                    "BUILD": _PUBLIC + 'exports_files(["%s"])\n' % target,
+                    target: '#!/bin/sh\nexec %s "$@"\n' % path,
+                },
+                needs = {path: package},
+            )

@@ -101,6 +101,7 @@ class Process {
 
   Lines& out() { return *out_; }
   Lines& err() { return *err_; }
+  pid_t pid() const { return pid_; }
   void Signal(int signal) { kill(pid_, signal); }
 
   // The port of a "port: N" line on stderr; skips other lines.

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// One promise a test, the same for each model that is one process with one loop.
+// EVOKE_MODELS, a comma-separated list of programs in examples/models, comes
+// from BUILD: what the programs need is not on every machine.
+#include <sys/resource.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/models/echo_client.h"
+
+namespace evoke::testing {
+namespace {
+
+constexpr size_t kMebibyte = 1 << 20;
+
+std::vector<std::string> Models() {
+  std::vector<std::string> models;
+  std::istringstream list(EVOKE_MODELS);
+  for (std::string name; std::getline(list, name, ',');) models.push_back(name);
+  return models;
+}
+
+class ModelTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Process> Start(std::vector<std::string> flags = {},
+                                 int port = 0) {
+    flags.insert(flags.begin(), {std::string(EVOKE_MODELS_DIRECTORY "/") +
+                                     GetParam(),
+                                 "--port", std::to_string(port)});
+    return std::make_unique<Process>(flags);
+  }
+
+  // Ends it by SIGTERM; the last line of stderr, which is that of --stats.
+  static std::string End(Process* server) {
+    server->Signal(SIGTERM);
+    EXPECT_EQ(server->Wait(), 0);
+    return server->err().Next();
+  }
+};
+
+TEST_P(ModelTest, EchoesASmallMessage) {
+  auto server = Start();
+  EchoClient client(server->Port());
+  EXPECT_EQ(client.Echo("hello"), "hello");
+  EXPECT_EQ(client.Echo("again"), "again");
+  EXPECT_EQ(End(server.get()), "<nothing>");
+}
+
+TEST_P(ModelTest, EchoesFourMebibytes) {
+  auto server = Start();
+  EchoClient client(server->Port());
+  std::string sent = Pattern(4 * kMebibyte);
+  EXPECT_TRUE(client.Echo(sent) == sent);
+  End(server.get());
+}
+
+TEST_P(ModelTest, TheEndOfAClientComesAfterItsLastAnswer) {
+  auto server = Start();
+  EchoClient client(server->Port());
+  std::string sent = Pattern(kMebibyte);
+  std::string got = client.Exchange(sent, sent.size() / 2);
+  client.HalfClose();
+  got += client.ReceiveRest();
+  EXPECT_TRUE(got == sent) << got.size();
+  End(server.get());
+}
+
+TEST_P(ModelTest, ServesManyClientsAtOnce) {
+  constexpr int kClients = 200;
+  auto server = Start({"--stats"});
+  int port = server->Port();
+  std::vector<std::unique_ptr<EchoClient>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<EchoClient>(port));
+  }
+  for (int i = 0; i < kClients; ++i) clients[i]->Send(Pattern(i + 1, i));
+  for (int i = kClients - 1; i >= 0; --i) {
+    EXPECT_TRUE(clients[i]->Receive(i + 1) == Pattern(i + 1, i)) << i;
+  }
+  EXPECT_EQ(End(server.get()), "stats: connections=200 messages=200 bytes=" +
+                                   std::to_string(kClients * 201 / 2));
+}
+
+TEST_P(ModelTest, WhoDoesNotReadLosesNothingAndHoldsUpNobody) {
+  auto server = Start();
+  int port = server->Port();
+  EchoClient slow(port, 16384);
+  // More than all buffers on the way would take, if the server had no bound.
+  std::string sent = Pattern(64 * kMebibyte);
+  size_t taken = slow.SendWhileTaken(sent, 200);
+  EXPECT_LT(taken, sent.size()) << "the server takes without end";
+  EchoClient quick(port);
+  EXPECT_EQ(quick.Echo("not held up"), "not held up");
+  sent.resize(taken);
+  std::string got = slow.Receive(taken);
+  EXPECT_TRUE(got == sent) << got.size() << " of " << taken;
+  EXPECT_EQ(slow.Echo("quick now"), "quick now");
+  End(server.get());
+}
+
+TEST_P(ModelTest, PrintsByteForByteAndAnswersNothing) {
+  auto server = Start({"--print"});
+  EchoClient client(server->Port());
+  client.Send("hello");
+  EXPECT_EQ(server->out().Next(), "hello");
+  client.Send("a line\n");
+  EXPECT_EQ(server->out().Next(), "a line");
+  EXPECT_EQ(server->out().Next(), "");
+  client.Send(std::string(1000, 'x'));
+  EXPECT_EQ(server->out().Next(), std::string(1000, 'x'));
+  End(server.get());
+  EXPECT_EQ(server->out().Rest(), "");
+  EXPECT_EQ(client.ReceiveRest(), "");
+}
+
+TEST_P(ModelTest, SigtermEndsItAndThePortIsFreeAtOnce) {
+  auto server = Start();
+  int port = server->Port();
+  std::vector<std::unique_ptr<EchoClient>> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(std::make_unique<EchoClient>(port));
+    EXPECT_EQ(clients.back()->Echo("here"), "here");
+  }
+  End(server.get());
+  for (auto& client : clients) EXPECT_EQ(client->ReceiveRest(), "");
+  server = Start({}, port);
+  ASSERT_EQ(server->Port(), port);
+  EXPECT_EQ(EchoClient(port).Echo("again"), "again");
+  End(server.get());
+}
+
+TEST_P(ModelTest, SigtermEndsItWhileAClientDoesNotRead) {
+  auto server = Start();
+  EchoClient slow(server->Port(), 16384);
+  slow.SendWhileTaken(Pattern(64 * kMebibyte), 200);
+  End(server.get());
+}
+
+TEST_P(ModelTest, StatsCountWhatWasServed) {
+  auto server = Start({"--stats"});
+  int port = server->Port();
+  for (int i = 0; i < 3; ++i) {
+    EchoClient client(port);
+    EXPECT_EQ(client.Echo("12345"), "12345");
+    EXPECT_EQ(client.Echo("678"), "678");
+  }
+  EXPECT_EQ(End(server.get()), "stats: connections=3 messages=6 bytes=24");
+}
+
+TEST_P(ModelTest, ClientsThatGoLeaveNoDescriptorBehind) {
+  auto server = Start();
+  int port = server->Port();
+  {
+    EchoClient first(port);
+    EXPECT_EQ(first.Echo("warm"), "warm");
+  }
+  int before = -1;
+  EXPECT_TRUE(Eventually([&] {  // until the first one is closed there, too
+    int now = OpenDescriptors(server->pid());
+    return std::exchange(before, now) == now;
+  }));
+  for (int i = 0; i < 60; ++i) {
+    EchoClient client(port, 16384);
+    EXPECT_EQ(client.Echo("hello"), "hello");
+    // The server is about to answer when the connection breaks.
+    if (i % 3 == 0) client.SendWhileTaken(Pattern(kMebibyte), 10);
+    if (i % 3 == 1) client.HalfClose();
+    if (i % 3 != 1) client.Reset();
+  }
+  EXPECT_TRUE(Eventually([&] {
+    return OpenDescriptors(server->pid()) <= before;
+  })) << OpenDescriptors(server->pid())
+      << " descriptors, before: " << before;
+  EXPECT_EQ(EchoClient(port).Echo("still here"), "still here");
+  End(server.get());
+}
+
+TEST_P(ModelTest, AShortageOfDescriptorsPasses) {
+  rlimit usual, few = {40, 0};
+  getrlimit(RLIMIT_NOFILE, &usual);
+  few.rlim_max = usual.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &few);
+  auto server = Start();
+  setrlimit(RLIMIT_NOFILE, &usual);
+  int port = server->Port();
+  std::vector<std::unique_ptr<EchoClient>> clients;
+  for (int i = 0; i < 50; ++i) {
+    clients.push_back(std::make_unique<EchoClient>(port));
+  }
+  EXPECT_EQ(clients[0]->Echo("served"), "served");
+  clients.clear();
+  // Some libraries refuse while they are short, the others let wait.
+  EXPECT_TRUE(
+      Eventually([&] { return EchoClient(port).Echo("again") == "again"; }));
+  End(server.get());
+}
+
+INSTANTIATE_TEST_SUITE_P(, ModelTest, ::testing::ValuesIn(Models()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace evoke::testing
