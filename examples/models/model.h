@@ -6,7 +6,8 @@
  * C11 and C++.
  *
  *   --port N   the port to listen on, 9988 unless told; 0 lets the kernel pick
- *   --print    print each message as the book's hello world, answer nothing
+ *   --print    print each message, as the book's hello world, and answer
+ * nothing
  *   --stats    tell at the end what was served
  *
  * Every program says "port: N" on stderr when it listens, and ends by SIGTERM
@@ -23,6 +24,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* macOS has neither; there, one ignores SIGPIPE. */
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
 
 /* How much one read takes. */
 enum { MODEL_BUFFER_BYTES = 16384 };

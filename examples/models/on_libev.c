@@ -19,7 +19,7 @@
 #include "model.h"
 
 struct client {
-  ev_io io;  // the first member: the callback's watcher is the client
+  ev_io io;           // the first member: the callback's watcher is the client
   size_t begin, end;  // what of `bytes` is still to be sent
   struct client *next, **link;
   char bytes[MODEL_BUFFER_BYTES];

@@ -8,10 +8,9 @@
 // came and bytes that left; reading, writing and EAGAIN are the library's work.
 // Right when: a program in C has many connections of moderate traffic, timers
 // and signals, and should run on every Unix.
-// Breaks when: a callback computes or blocks (all others wait), or nobody bounds
-// the output buffer: it takes what it is given, and a peer that does not read
-// makes it grow. Here a client with much unsent output is not read from. And
-// libevent's listener spins while descriptors are short; evoke's rests.
+// Breaks when: a callback computes or blocks (all others wait), or nobody
+// bounds the output buffer: it takes what it is given, and a peer that does not
+// read makes it grow. Here a client with much unsent output is not read from.
 // Who: memcached, tmux, Tor.
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -101,6 +100,21 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
   }
 }
 
+static void on_rested(evutil_socket_t fd, short what, void *listener) {
+  (void)fd, (void)what;
+  evconnlistener_enable(listener);
+}
+
+// Descriptors are short: the listener rests. (evoke's does so without being
+// told, libevent's would be ready for ever.)
+static void on_accept_error(struct evconnlistener *listener, void *arg) {
+  struct timeval rest = {0, 10000};
+  (void)arg;
+  evconnlistener_disable(listener);
+  event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_rested,
+                  listener, &rest);
+}
+
 static void on_sigterm(evutil_socket_t signal, short what, void *base) {
   (void)signal, (void)what;
   event_base_loopbreak(base);
@@ -118,9 +132,10 @@ int main(int argc, char **argv) {
   if (base == NULL) model_die("event_base_new");
   struct evconnlistener *listener = evconnlistener_new_bind(
       base, on_accept, NULL,
-      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, -1,
-      (struct sockaddr *)&address, sizeof(address));
+      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
+      SOMAXCONN, (struct sockaddr *)&address, sizeof(address));
   if (listener == NULL) model_die("evconnlistener_new_bind");
+  evconnlistener_set_error_cb(listener, on_accept_error);
   struct event *end = evsignal_new(base, SIGTERM, on_sigterm, base);
   if (end == NULL || event_add(end, NULL) < 0) model_die("evsignal_new");
   model_print_port(evconnlistener_get_fd(listener));

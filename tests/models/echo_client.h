@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Clients of an echo service whose every wait has a deadline, and what /proc
-// tells of a server. Used beside tests/examples/process.h, which runs the server.
+// tells of a server. Used beside tests/examples/process.h, which runs the
+// server.
 #ifndef EVOKE_TESTS_MODELS_ECHO_CLIENT_H_
 #define EVOKE_TESTS_MODELS_ECHO_CLIENT_H_
 
@@ -11,6 +12,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <string>
 
@@ -18,8 +20,8 @@
 
 namespace evoke::testing {
 
-// Bytes in which a piece that is lost, repeated or moved shows. They repeat, for
-// quickness, after a prime number of them.
+// Bytes in which a piece that is lost, repeated or moved shows. They repeat,
+// for quickness, after a prime number of them.
 inline std::string Pattern(size_t bytes, unsigned seed = 1) {
   std::string result;
   uint32_t state = seed * 2654435761u + 1;
@@ -55,15 +57,25 @@ inline int OpenDescriptors(pid_t pid) {
   return count;
 }
 
+// The processor time that process `pid` has used, in seconds.
+inline double CpuSeconds(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string field;
+  std::getline(stat, field, ')');  // the name, which may have spaces
+  double user = 0, system = 0;
+  for (int i = 0; i < 11; ++i) stat >> field;
+  stat >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 // A connection to a port of the loopback that never blocks for ever.
 class EchoClient {
  public:
-  // `buffer_bytes` > 0 makes the socket's buffers small.
-  explicit EchoClient(int port, int buffer_bytes = 0) {
+  // `receive_bytes` > 0 makes the socket's receive buffer small.
+  explicit EchoClient(int port, int receive_bytes = 0) {
     fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (buffer_bytes > 0) {
-      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(int));
-      setsockopt(fd_, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(int));
+    if (receive_bytes > 0) {
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(int));
     }
     sockaddr_in address = {};
     address.sin_family = AF_INET;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// One promise a test, the same for each model that is one process with one loop.
-// EVOKE_MODELS, a comma-separated list of programs in examples/models, comes
-// from BUILD: what the programs need is not on every machine.
+// One promise a test, the same for each model that is one process with one
+// loop. EVOKE_MODELS, a comma-separated list of programs in examples/models,
+// comes from BUILD: what the programs need is not on every machine.
 #include <sys/resource.h>
 
 #include <memory>
@@ -28,9 +28,9 @@ class ModelTest : public ::testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Process> Start(std::vector<std::string> flags = {},
                                  int port = 0) {
-    flags.insert(flags.begin(), {std::string(EVOKE_MODELS_DIRECTORY "/") +
-                                     GetParam(),
-                                 "--port", std::to_string(port)});
+    flags.insert(flags.begin(),
+                 {std::string(EVOKE_MODELS_DIRECTORY "/") + GetParam(),
+                  "--port", std::to_string(port)});
     return std::make_unique<Process>(flags);
   }
 
@@ -192,6 +192,9 @@ TEST_P(ModelTest, AShortageOfDescriptorsPasses) {
     clients.push_back(std::make_unique<EchoClient>(port));
   }
   EXPECT_EQ(clients[0]->Echo("served"), "served");
+  double before_s = CpuSeconds(server->pid());
+  usleep(500'000);
+  EXPECT_LT(CpuSeconds(server->pid()) - before_s, 0.3) << "it spins";
   clients.clear();
   // Some libraries refuse while they are short, the others let wait.
   EXPECT_TRUE(
