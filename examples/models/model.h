@@ -18,12 +18,17 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+#ifdef _WIN32
+#include <winsock2.h>
+#include <ws2tcpip.h> /* after winsock2.h */
+#else
+#include <netinet/in.h>
+#include <sys/socket.h>
+#endif
 
 /* macOS has neither; there, one ignores SIGPIPE. */
 #ifndef SOCK_CLOEXEC
@@ -88,6 +93,8 @@ static inline void model_print_port(int fd) {
   fprintf(stderr, "port: %d\n", ntohs(address.sin_port));
 }
 
+#ifndef _WIN32 /* whose sockets are not descriptors: iocp_echo.cc has its own \
+                */
 /*
  * A TCP socket that listens on `port` of the loopback; close-on-exec, with
  * `type_flags` (SOCK_NONBLOCK, or 0) and, where `reuse_port`, SO_REUSEPORT.
@@ -133,12 +140,15 @@ static inline int model_send_all(int fd, const char *data, size_t bytes) {
   return 0;
 }
 
+#endif
+
 /* Prints what was received, as the book's hello world does. */
 static inline void model_print(const char *data, size_t bytes) {
   printf("%.*s\n", (int)bytes, data);
   fflush(stdout);
 }
 
+#ifndef _WIN32
 /*
  * Serves one message on a blocking socket: receives, and answers or prints.
  * 0, or -1 when the connection is over (the caller closes it).
@@ -157,6 +167,8 @@ static inline int model_serve(int fd, const struct model_options *options,
   }
   return model_send_all(fd, buffer, (size_t)got);
 }
+
+#endif
 
 /* The last word, with --stats. */
 static inline void model_end(const struct model_options *options,
