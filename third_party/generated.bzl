@@ -5,7 +5,7 @@
 def _generated_repository_impl(ctx):
     for path, package in ctx.attr.needs.items():
         if not ctx.path(path).exists:
-            fail("%s is missing: install Debian's %s, or build through ./bazelw" % (path, package))
+            fail("%s is missing: install Debian's %s, or build through BAZELW_EXTRA=%s ./bazelw" % (path, package, package))
     ctx.file("WORKSPACE", 'workspace(name = "%s")\n' % ctx.name)
     for path, content in ctx.attr.files.items():
         ctx.file(path, content)
