@@ -8,11 +8,12 @@
 // of the port, with the number of bytes and the OVERLAPPED, which is how one
 // finds the connection again. A connection here has one operation under way at
 // any time: so one OVERLAPPED is enough, and a client that does not read is not
-// read from. Right when: it is Windows. Several threads may take from one port,
-// and the system keeps as many of them running as there are processors. Breaks
-// when: an OVERLAPPED or a buffer is freed before its completion came, and with
-// very many idle connections, each of which has its buffer lent out already.
-// There is no SIGTERM on Windows: Ctrl-C and Ctrl-Break end it.
+// read from.
+// Right when: it is Windows. Several threads may take from one port, and the
+// system keeps as many of them running as there are processors.
+// Breaks when: an OVERLAPPED or a buffer is freed before its completion came,
+// and with very many idle connections, each of which has its buffer lent out
+// already. There is no SIGTERM on Windows: Ctrl-C and Ctrl-Break end it.
 // Who: IIS, SQL Server; libuv and Asio on Windows; io_uring is its heir.
 #include <winsock2.h>
 // What else is Windows' comes after it.

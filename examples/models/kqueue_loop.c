@@ -11,7 +11,8 @@
 // it. Here each client has one filter switched on at a time, reading or
 // writing. Elsewhere it does not exist: under Linux this program is built with
 // a stand-in for <sys/event.h> that its tests bring along
-// (tests/models/kqueue_shim). Who: nginx, Redis and libevent on these systems.
+// (tests/models/kqueue_shim).
+// Who: nginx, Redis and libevent on these systems.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/event.h>

@@ -6,8 +6,7 @@
  * C11 and C++.
  *
  *   --port N   the port to listen on, 9988 unless told; 0 lets the kernel pick
- *   --print    print each message, as the book's hello world, and answer
- * nothing
+ *   --print    print each message, as the book's hello world, answer nothing
  *   --stats    tell at the end what was served
  *
  * Every program says "port: N" on stderr when it listens, and ends by SIGTERM
@@ -93,8 +92,7 @@ static inline void model_print_port(int fd) {
   fprintf(stderr, "port: %d\n", ntohs(address.sin_port));
 }
 
-#ifndef _WIN32 /* whose sockets are not descriptors: iocp_echo.cc has its own \
-                */
+#ifndef _WIN32 /* iocp_echo.cc has its own */
 /*
  * A TCP socket that listens on `port` of the loopback; close-on-exec, with
  * `type_flags` (SOCK_NONBLOCK, or 0) and, where `reuse_port`, SO_REUSEPORT.

@@ -3,22 +3,22 @@
 // A messaging library: nanomsg, a pipeline.
 //
 //   --role source   listens on --port for workers and gives each line of stdin
-//   to
-//                   one of them; listens on --results (9989) for what they made
-//                   of it, and prints that
+//                   to one of them; listens on --results (9989) for what they
+//                   made of it, and prints that
 //   --role worker   connects to both; here the work is to put its process id
-//                   before the line (with --print: to print it, without a
-//                   result)
+//                   before the line (with --print: print it, without a result)
 //
 // Idea: work flows in one direction, from PUSH to PULL. The library gives each
 // message to a worker that has room; workers come and go, and nobody keeps a
 // list of them. What evoke's loop adds is back-pressure: with no room anywhere,
 // sending fails with EAGAIN, and one waits on the descriptor for sending before
-// one reads more from stdin. Right when: tasks are independent and longer than
-// a message takes: encoding, crawling, tests. Breaks when: a worker dies: what
-// it had in its queue is lost, and nobody knows. That takes acknowledgements,
-// which this protocol has not. Who: `make -j` and job servers (gearmand) are of
-// the kind, with a book-keeper.
+// one reads more from stdin.
+// Right when: tasks are independent and longer than a message takes: encoding,
+// crawling, tests.
+// Breaks when: a worker dies: what it had in its queue is lost, and nobody
+// knows. That takes acknowledgements, which this protocol has not.
+// Who: `make -j` and job servers (gearmand) are of the kind, with a
+// book-keeper.
 #include <nanomsg/pipeline.h>
 
 #include "nanomsg_socket.h"

@@ -3,15 +3,14 @@
 // A messaging library: nanomsg, publish and subscribe.
 //
 //   --role publisher    sends each line of stdin to whoever has subscribed
-//   (with
-//                       --print: prints it as well)
-//   --role subscriber   prints what comes; --topic T: only what begins with T
+//                       (with --print: prints it as well)
+//   --role subscriber   prints what comes; --topic T: what begins with T
 //
 // Idea: whoever says something does not know who listens. A topic is how a
 // message begins, and a subscription is a prefix; here each subscriber's own
 // library drops what was not asked for. As in nanomsg_reqrep.c, evoke's loop
-// waits on one descriptor of a socket that has any number of connections. Right
-// when: many want the same news, and old news are worth nothing: prices,
+// waits on one descriptor of a socket that has any number of connections.
+// Right when: many want the same news, and old news are worth nothing: prices,
 // positions, cache invalidations, metrics.
 // Breaks when: each message counts. Who subscribes late has missed what came
 // before, without a word, and who is slow loses what his queue has no room for:

@@ -12,10 +12,12 @@
 // with any number of peers. The program sees whole messages alone, and of the
 // plumbing one descriptor, readable as long as a message can be received: so it
 // fits any loop, here evoke's. A request whose server dies is sent again to the
-// next one. Right when: services talk to services, messages are small, and the
-// peers come and go. Breaks when: the peer speaks anything else (this is no
-// echo for `nc`), or a server needs to see who its clients are, or to refuse
-// one. Who: the kind began with AMQP and ZeroMQ; nanomsg is what the author of
+// next one.
+// Right when: services talk to services, messages are small, and the peers come
+// and go.
+// Breaks when: the peer speaks anything else (this is no echo for `nc`), or a
+// server needs to see who its clients are, or to refuse one.
+// Who: the kind began with AMQP and ZeroMQ; nanomsg is what the author of
 // ZeroMQ and of Crossroads I/O (xs) wrote after those.
 #include <nanomsg/reqrep.h>
 

@@ -2,15 +2,15 @@
 //
 // An event library: ACE's face.
 //
-// Idea: the patterns book in code. A reactor waits; an ACE_Event_Handler is asked
-// through virtual functions (handle_input, handle_output, handle_signal,
+// Idea: the patterns book in code. A reactor waits; an ACE_Event_Handler is
+// asked through virtual functions (handle_input, handle_output, handle_signal,
 // handle_close) and answers -1 for "I am done"; an acceptor makes a service
 // handler for each connection. Which system call waits is the reactor's choice.
 // Right when: a large C++ system of the old school (CORBA, telecoms) wants one
 // face to threads, processes, sockets and reactors on every platform.
-// Breaks when: one takes the default: on Linux that reactor is built on select(),
-// with at most 1024 descriptors; here it is ACE_Dev_Poll_Reactor, on epoll. The
-// price is a big library, written in the C++ of the nineties.
+// Breaks when: one takes the default: on Linux that reactor is built on
+// select(), with at most 1024 descriptors; here it is ACE_Dev_Poll_Reactor, on
+// epoll. The price is a big library, written in the C++ of the nineties.
 // Who: TAO and the products built on it, OpenDDS.
 #include <ace/Acceptor.h>
 #include <ace/Dev_Poll_Reactor.h>
@@ -29,7 +29,7 @@ model_stats stats;
 
 // One connection. What the kernel does not take waits for writability, and
 // nothing is read from this client until then.
-class Session : public ACE_Svc_Handler<ACE_SOCK_STREAM, ACE_NULL_SYNCH> {
+class Connection : public ACE_Svc_Handler<ACE_SOCK_STREAM, ACE_NULL_SYNCH> {
  public:
   // The acceptor calls it when the connection is there.
   int open(void*) override {
@@ -83,9 +83,9 @@ class Session : public ACE_Svc_Handler<ACE_SOCK_STREAM, ACE_NULL_SYNCH> {
   char bytes_[MODEL_BUFFER_BYTES];
 };
 
-// Makes the sessions. While descriptors are short, the listener rests: it would
-// be ready for ever, and its base class tries again at once.
-class Acceptor : public ACE_Acceptor<Session, ACE_SOCK_ACCEPTOR> {
+// Makes the connections. While descriptors are short, the listener rests: it
+// would be ready for ever, and its base class tries again at once.
+class Acceptor : public ACE_Acceptor<Connection, ACE_SOCK_ACCEPTOR> {
  public:
   int handle_accept_error() override {
     reactor()->remove_handler(this, ACCEPT_MASK | DONT_CALL);

@@ -3,13 +3,13 @@
 // An event library: Asio's face.
 //
 // Idea: the proactor. One starts an operation on an object (a socket, an
-// acceptor, a signal set) and gives it a completion handler; the io_context calls
-// that when the operation is done. A conversation is a chain of such operations,
-// and each holds a shared pointer to its session: when no operation is left, the
-// last pointer goes, and the session with its socket.
-// Right when: the program is C++, and types, templates and exceptions are welcome;
-// what one writes runs on epoll, kqueue and IOCP, with callbacks, futures or
-// coroutines, and with one thread or several that all call run().
+// acceptor, a signal set) and gives it a completion handler; the io_context
+// calls that when the operation is done. A conversation is a chain of such
+// operations, and each holds a shared pointer to its connection: when no
+// operation is left, the last pointer goes, and the connection with its socket.
+// Right when: the program is C++, and types, templates and exceptions are
+// welcome; what one writes runs on epoll, kqueue and IOCP, with callbacks,
+// futures or coroutines, and with one thread or several that all call run().
 // Breaks when: two operations write to one socket at once, or a buffer is gone
 // before its operation ends; and compile times and error messages are long.
 // Who: rippled, Ceph's object gateway, Bitcoin Core's RPC server once.
@@ -33,9 +33,9 @@ model_stats stats;
 
 // One connection: receive, answer, receive again. Only one operation is under
 // way at a time, so a client that does not read is not read from.
-class Session : public std::enable_shared_from_this<Session> {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Session(tcp::socket socket) : socket_(std::move(socket)) {}
+  explicit Connection(tcp::socket socket) : socket_(std::move(socket)) {}
 
   void Receive() {
     socket_.async_read_some(
@@ -69,9 +69,8 @@ class Session : public std::enable_shared_from_this<Session> {
 class Server {
  public:
   Server(asio::io_context& context, int port)
-      : acceptor_(context,
-                  tcp::endpoint(asio::ip::address_v4::loopback(),
-                                static_cast<unsigned short>(port))),
+      : acceptor_(context, tcp::endpoint(asio::ip::address_v4::loopback(),
+                                         static_cast<unsigned short>(port))),
         rest_(context) {
     model_print_port(acceptor_.native_handle());
     Accept();
@@ -86,7 +85,7 @@ class Server {
         return;
       }
       ++stats.connections;
-      std::make_shared<Session>(std::move(socket))->Receive();
+      std::make_shared<Connection>(std::move(socket))->Receive();
       Accept();
     });
   }
@@ -119,7 +118,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   // With the context went the operations that waited in it, and with those the
-  // sessions.
+  // connections.
   model_end(&options, &stats);
   return 0;
 }

@@ -6,13 +6,13 @@
 // write, a connect). The library does the reading and the writing and calls
 // when a thing is done, as Windows' completion ports do, and so it runs on
 // those as well. The memory stays yours: it asks for a buffer before each read,
-// and a buffer that is written must stay until its request has ended. Right
-// when: the same program runs on Unix and Windows, or also needs files, DNS and
-// processes without blocking: its thread pool has them. Breaks when: one frees
-// a handle before its close callback, or writes without watching the queue of
-// what is unsent. Here a client is read from only when all was sent: first
-// uv_try_write, and for the rest a request and a pause. Who: Node.js, Neovim,
-// BIND 9's network manager.
+// and a buffer that is written must stay until its request has ended.
+// Right when: the same program runs on Unix and Windows, or also needs files,
+// DNS and processes without blocking: its thread pool has them.
+// Breaks when: one frees a handle before its close callback, or writes without
+// watching the queue of what is unsent. Here a client is read from only when
+// all was sent: first uv_try_write, and for the rest a request and a pause.
+// Who: Node.js, Neovim, BIND 9's network manager.
 #include <signal.h>
 #include <uv.h>
 

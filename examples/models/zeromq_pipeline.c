@@ -3,24 +3,24 @@
 // A messaging library: ZeroMQ, a pipeline.
 //
 //   --role source   listens on --port for workers and gives each line of stdin
-//   to
-//                   one of them; listens on --results (9989) for what they made
-//                   of it, and prints that
+//                   to one of them; listens on --results (9989) for what they
+//                   made of it, and prints that
 //   --role worker   connects to both; here the work is to put its process id
-//                   before the line (with --print: to print it, without a
-//                   result)
+//                   before the line (with --print: print it, without a result)
 //
 // Idea: work flows in one direction, from PUSH to PULL; the library deals the
 // messages out in turn to the workers whose queues have room. Back-pressure is
 // the loop's part: without room no line is read from stdin, and a worker takes
 // no task while it could not send the result. Both sockets' descriptors are
 // edges, so one function does whatever both can do, and either edge calls it:
-// zeromq_socket.h. Right when: tasks are independent and longer than a message
-// takes: encoding, crawling, tests. Breaks when: a worker dies: what it had in
-// its queue is lost, and nobody knows. And when tasks differ in length: they
-// are dealt out in turn, up to 1000 in advance for each worker (ZMQ_SNDHWM,
-// ZMQ_RCVHWM), however long its queue takes. Who: the ventilator and sink of
-// ZeroMQ's guide; log shippers.
+// zeromq_socket.h.
+// Right when: tasks are independent and longer than a message takes: encoding,
+// crawling, tests.
+// Breaks when: a worker dies: what it had in its queue is lost, and nobody
+// knows. And when tasks differ in length: they are dealt out in turn, up to
+// 1000 in advance for each worker (ZMQ_SNDHWM, ZMQ_RCVHWM), however long its
+// queue takes.
+// Who: the ventilator and sink of ZeroMQ's guide; log shippers.
 #include "zeromq_socket.h"
 
 static struct model_options options;

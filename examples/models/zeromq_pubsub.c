@@ -3,21 +3,20 @@
 // A messaging library: ZeroMQ, publish and subscribe.
 //
 //   --role publisher    sends each line of stdin to whoever has subscribed
-//   (with
-//                       --print: prints it as well)
-//   --role subscriber   prints what comes; --topic T: only what begins with T
+//                       (with --print: prints it as well)
+//   --role subscriber   prints what comes; --topic T: what begins with T
 //
 // Idea: whoever says something does not know who listens. A topic is how a
 // message begins, and a subscription is a prefix. Other than nanomsg's,
 // ZeroMQ's subscribers tell the publisher, which sends nothing that nobody
-// wants. The descriptor in evoke's loop is an edge: zeromq_socket.h. Right
-// when: many want the same news, and old news are worth nothing: prices,
+// wants. The descriptor in evoke's loop is an edge: zeromq_socket.h.
+// Right when: many want the same news, and old news are worth nothing: prices,
 // positions, cache invalidations, metrics.
 // Breaks when: each message counts. Who subscribes late has missed what came
 // before (and a subscription takes its time to arrive), and for who is slow at
 // most 1000 messages are kept (ZMQ_SNDHWM), then dropped: the publisher waits
-// for nobody. Who: Bitcoin Core tells of blocks so; Jupyter's kernels, of their
-// output.
+// for nobody.
+// Who: Bitcoin Core tells of blocks so; Jupyter's kernels, of their output.
 #include "zeromq_socket.h"
 
 static struct model_options options;

@@ -11,12 +11,13 @@
 // a socket stands for all of them. Its descriptor in evoke's loop is an edge,
 // which tells that something has happened and not what: zeromq_socket.h says
 // what follows. A message may have several parts, and an answer has the same
-// here. Right when: services talk to services, in any language, and a broker
-// between them would be one thing more that can stop. Breaks when: the client's
-// server dies between request and answer: this kind of socket then waits for
-// ever, and the larger patterns (retries with a socket made anew, DEALER and
-// ROUTER) begin. And when the edge is taken for a level. Who: Jupyter's
-// kernels, SaltStack.
+// here.
+// Right when: services talk to services, in any language, and a broker between
+// them would be one thing more that can stop.
+// Breaks when: the client's server dies between request and answer: this kind
+// of socket then waits for ever, and the larger patterns (retries with a socket
+// made anew, DEALER and ROUTER) begin. And when the edge is taken for a level.
+// Who: Jupyter's kernels, SaltStack.
 #include "zeromq_socket.h"
 
 static struct model_options options;

@@ -7,10 +7,10 @@
  * neither reading nor writing: it becomes readable when something has happened
  * to the socket, and reading the option ZMQ_EVENTS takes that away and tells
  * what the socket can do now. So
- *   - one wakeup may stand for many messages: go on until ZMQ_EVENTS says no
- * more;
- *   - each zmq_send and zmq_recv looks into the mailbox, too, and may take a
- * wakeup with it: read ZMQ_EVENTS again after each, and before the first wait;
+ *   - one wakeup may stand for many messages: go on until ZMQ_EVENTS says that
+ *     there are no more;
+ *   - zmq_send and zmq_recv look into the mailbox, too, and may take a wakeup
+ *     with them: read ZMQ_EVENTS again after each, and before the first wait;
  *   - it is watched for reading also by who waits to send.
  */
 #ifndef EVOKE_EXAMPLES_MODELS_ZEROMQ_SOCKET_H_

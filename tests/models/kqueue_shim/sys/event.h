@@ -9,12 +9,12 @@
  * - A signal that EVFILT_SIGNAL waits for is blocked in the thread, so that its
  *   handler is not called; the original counts it and lets the handler run.
  * - A descriptor that is closed loses its filters, but one that was disabled at
- *   that time may be enabled again by a new descriptor of the same number.
- * EV_ADD starts afresh.
+ *   that time may be enabled again by a new descriptor of the same number;
+ *   EV_ADD starts afresh.
  * - `data` of a listening socket is 1, not the length of its queue.
  * - Regular files, whose filters are always ready, are refused with EPERM.
- * - Closing a kqueue leaves the descriptors of its timers and signals open,
- * until kqueue() gives the same number again.
+ * - Closing a kqueue leaves three descriptors behind it open, until kqueue()
+ *   gives the same number again.
  */
 #ifndef EVOKE_TESTS_MODELS_KQUEUE_SHIM_SYS_EVENT_H_
 #define EVOKE_TESTS_MODELS_KQUEUE_SHIM_SYS_EVENT_H_
