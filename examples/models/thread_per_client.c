@@ -2,14 +2,14 @@
 //
 // One thread for each client.
 //
-// Idea: accept(2) in a loop; each connection gets a thread that does nothing but
-// read, answer and read again. The thread waits in recv(2), so the kernel's
+// Idea: accept(2) in a loop; each connection gets a thread that does nothing
+// but read, answer and read again. The thread waits in recv(2), so the kernel's
 // scheduler is the event loop, and the state of a conversation is the thread's
 // stack.
-// Right when: there are some dozens of clients, or each needs long computations.
-// Breaks when: there are thousands; each costs a stack and a kernel thread, and
-// each message two context switches. A shared variable needs a lock.
-// Who: Apache's worker MPM is its heir; MySQL serves its clients so.
+// Right when: there are some dozens of clients, or each needs long
+// computations. Breaks when: there are thousands; each costs a stack and a
+// kernel thread, and each message two context switches. A shared variable needs
+// a lock. Who: Apache's worker MPM is its heir; MySQL serves its clients so.
 #include <pthread.h>
 #include <signal.h>
 
@@ -39,7 +39,8 @@ static void start_thread(int fd) {
   pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
   if (client != NULL) client->fd = fd;
   // Refused rather than served late: the client sees its connection closed.
-  if (client == NULL || pthread_create(&thread, &detached, serve, client) != 0) {
+  if (client == NULL ||
+      pthread_create(&thread, &detached, serve, client) != 0) {
     close(fd);
     free(client);
   }
