@@ -244,28 +244,36 @@ static void on_turn(evutil_socket_t fd, short what, void *arg) {
   connection->state = FLUSHING;
   bufferevent_setcb(connection->stack.socket, on_read, on_written, on_event,
                     connection);
+  /* An error that the filter had put off may have stopped the writing. */
+  bufferevent_enable(connection->stack.socket, EV_WRITE);
   if (stack_unsent_bytes(&connection->stack) == 0) half_close(connection);
 }
 
+/* What a filter has put off comes together: an error may hide behind an end. */
 static void on_event(struct bufferevent *top, short what, void *arg) {
   struct connection *connection = (struct connection *)arg;
   struct figures *figures = connection->all->figures;
   (void)top;
   if (connection->state == FLUSHING || connection->state == LINGERING) {
     connection_free(connection);
-  } else if (connection->state != OPEN) {
+  } else if (connection->state == ENDING) {
     /* How it ends is decided, but it need not be waited for. */
-    if (!(what & BEV_EVENT_EOF)) connection->is_broken = 1;
-  } else if (what & BEV_EVENT_EOF) {
-    connection_end(connection, NULL); /* it may still read */
-  } else if ((what & BEV_EVENT_TIMEOUT) && (what & BEV_EVENT_READING)) {
-    ++figures->dropped_idle;
-    connection_end(connection, "* you have been silent too long: good bye");
-  } else if (what & (BEV_EVENT_TIMEOUT | BEV_EVENT_ERROR)) {
-    if (what & BEV_EVENT_TIMEOUT) ++figures->dropped_slow;
-    if (what & BEV_EVENT_ERROR) ++figures->dropped_error;
+    if (what & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
+      connection->is_broken = 1;
+    }
+  } else if (what & BEV_EVENT_ERROR) {
+    ++figures->dropped_error;
     connection->is_broken = 1;
     connection_end(connection, NULL);
+  } else if (what & BEV_EVENT_EOF) {
+    connection_end(connection, NULL); /* it may still read */
+  } else if ((what & BEV_EVENT_TIMEOUT) && (what & BEV_EVENT_WRITING)) {
+    ++figures->dropped_slow;
+    connection->is_broken = 1;
+    connection_end(connection, NULL);
+  } else if (what & BEV_EVENT_TIMEOUT) {
+    ++figures->dropped_idle;
+    connection_end(connection, "* you have been silent too long: good bye");
   }
 }
 
