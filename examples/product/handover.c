@@ -94,12 +94,13 @@ static int spawn(const int handed[HANDED], pid_t *child) {
       error = posix_spawn_file_actions_adddup2(&actions, high[i], FIRST_FD + i);
     }
   }
+  log_info("starting another process, to take over");
   if (error == 0 && setenv(VARIABLE, "1", 1) < 0) error = errno;
   if (error == 0) {
     error = posix_spawn(child, program, &actions, NULL, arguments, environ);
   }
   unsetenv(VARIABLE);
-  if (error == 0) log_info("started process %ld", (long)*child);
+  if (error == 0) log_detail("started process %ld", (long)*child);
   for (i = 0; i < HANDED; ++i) {
     if (high[i] >= 0) close(high[i]);
   }

@@ -49,7 +49,7 @@ class Server:
     program = None  # set by main()
     flags = []      # for every server of this test, set by main()
 
-    def __init__(self, *flags, program=None):
+    def __init__(self, *flags, program=None, env=None):
         directory = tempfile.mkdtemp(dir=SCRATCH)
         self.pid_file = os.path.join(directory, "pid")
         self._log_path = os.path.join(directory, "log")
@@ -57,7 +57,8 @@ class Server:
                    "--pid-file", self.pid_file, *Server.flags, *flags]
         with open(self._log_path, "w") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                command, env=env, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log)
         self.pids = [self.process.pid]
         self._statuses = {}
         self.port = int(self.wait_for_log(r"listening on \S+ port (\d+)")[1])
