@@ -155,6 +155,17 @@ class People(unittest.TestCase):
                 self.assertEqual(bob.catch_up()[-1],
                                  "* you are in lobby; others: 0")
 
+    def test_a_connection_ends_when_both_sides_have_ended(self):
+        # Not when the time for last words is over, and not by a reset, although
+        # there is more to be read than the server cares for.
+        with Server("--last", "1000", "--rate", "2000") as server:
+            with Client(server) as ann:
+                ann.say("/quit", *["x" * 900] * 100)
+                self.assertEqual(ann.rest()[-1], "* good bye")
+            with Client(server) as bob:
+                bob.say("/quit")
+                self.assertEqual(bob.rest()[-1], "* good bye")
+
     def test_who_ends_its_side_still_hears_the_answers(self):
         with Server() as server, Client(server) as ann:
             ann.say("/who")

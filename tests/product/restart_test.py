@@ -3,6 +3,7 @@
 """Restarts that no client notices, and the end."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -113,6 +114,14 @@ class Restart(unittest.TestCase):
             ann.skip_to(REPLACED % 30)
             ann.say("/quit")
             self.assertEqual(ann.rest(), ["* good bye"])
+
+    def test_the_new_one_has_nothing_open_that_it_does_not_need(self):
+        with Server() as server:
+            kinds = [re.sub(r"\d+", "N", name) for name in server.fds()]
+            with Client(server, "ann"):
+                server.restart()
+                self.assertEqual([re.sub(r"\d+", "N", name)
+                                  for name in server.fds()], kinds)
 
     @staticmethod
     def sockets(server):
