@@ -28,7 +28,8 @@ class People(unittest.TestCase):
         with Server() as server, Client(server, "ann") as ann, \
                 Client(server, "bob") as bob:
             ann.catch_up()
-            for piece in (b"on", b"e", b"\r", b"\ntwo\r\n", b"\n\nthr", b"ee\n"):
+            for piece in (b"on", b"e", b"\r", b"\ntwo\r\n", b"\n\nthr",
+                          b"ee\n"):
                 bob.send(piece)
                 bob.catch_up() if piece.endswith(b"\n") else None
             self.assertEqual(ann.lines(3),
