@@ -87,8 +87,8 @@ class KnownEvents(unittest.TestCase):
             self.assertIn("runs a callback", lines[0])
             self.assertEqual(row(lines, "backend"), "backend epoll")
             self.assertEqual(row(lines, "flags"), "flags nothing")
-            self.assertRegex(row(lines, "^  events"),
-                             r"events 12 wait, 2 are to run, 0 virtual; most "
+            self.assertRegex(row(lines, "^  counts"),
+                             r"counts 12 wait, 2 are to run, 0 virtual; most "
                              r"at once: \d+, \d+, 0$")
             self.assertRegex(row(lines, "^  timers"),
                              r"timers 7; the first in [\d.]+ s")
@@ -116,7 +116,7 @@ class KnownEvents(unittest.TestCase):
             lines = self.part(printed, "evoke base")
             self.assertIn("waits for the kernel", lines[0])
             self.assertEqual(row(lines, "running"), "running no callback")
-            self.assertIn("12 wait, 0 are to run", row(lines, "^  events"))
+            self.assertIn("12 wait, 0 are to run", row(lines, "^  counts"))
 
     def test_locks_and_their_thread(self):
         lines = self.part(self.live, "evoke base")
@@ -149,7 +149,7 @@ class KnownEvents(unittest.TestCase):
     def test_events_that_wait(self):
         for printed in (self.live, self.core, self.waiting):
             lines = self.part(printed, "evoke events")
-            self.assertIn("has 11 events that wait", lines[0])
+            self.assertIn("has 11 events waiting", lines[0])
             waiting = [line for line in lines if re.match("  0x", line)][:11]
             time = r"[\d.]+ s"
             for calls, wanted in (
@@ -175,7 +175,7 @@ class KnownEvents(unittest.TestCase):
                      r"\d+\), arg 0x\w+ \[library\]"),
                     ("%#x, reading" % self.at["talker"], r"0x\w+ fd \d+ read "
                      r"persist [\d.]+ s priority 1 bufferevent \w+, "
-                     r"reading")):
+                     r"reading: on_read \(waits.c:\d+\)")):
                 self.check_event(waiting, calls, wanted)
 
     def test_events_that_are_to_run_in_order(self):

@@ -7,7 +7,7 @@
 The program is stopped, or it is a core file. Nothing of it is called and
 nothing changed: everything is read from memory, by the names of the library's
 own types, so the library must have its debug information (a build with -g).
-docs/gdb.md shows a session. Needs gdb 10 or later.
+docs/gdb.md shows a session. Needs gdb 12 or later.
 
 evoke_objects.py knows what is in a base, evoke_memory.py how it is read.
 """
@@ -99,6 +99,10 @@ def title(base):
     else:
         state = "is at work"
     return "base %#x, which %s" % (address(base), state)
+
+
+def counted(things, name):
+    return "%d %s%s" % (len(things), name, "" if len(things) == 1 else "s")
 
 
 def waits_in_some_thread(base):
@@ -201,7 +205,7 @@ evoke base [BASE]"""
         clock.count_from([deadline_us(ev) for ev in due])
         yield "backend", base["backend"]["table"]["name"].string()
         yield "flags", bits(base["flags"], BASE_FLAGS)
-        yield "events", "%d wait, %d are to run, %d virtual; most at once: " \
+        yield "counts", "%d wait, %d are to run, %d virtual; most at once: " \
             "%d, %d, %d" % tuple(int(counts[name]) for name in (
                 "waiting", "active", "virtual_events",
                 "max_added", "max_active", "max_virtual"))
@@ -251,8 +255,8 @@ evoke events [BASE]"""
             waiting = list(on_fds(base)) + list(on_signals(base))
             waiting += [ev for ev in due
                         if not flags_of(ev) & LISTED_INSERTED]
-            print("%s, has %d events that wait%s" % (title(base), len(waiting),
-                                                     clock.note))
+            print("%s, has %s waiting%s" % (
+                title(base), counted(waiting, "event"), clock.note))
             print_table([self._row(ev, clock) for ev in waiting])
             self._print_active(base)
 
@@ -296,7 +300,8 @@ evoke timers [BASE]"""
         for base in bases_of(argument):
             clock, due = Clock(base), timers(base)
             clock.count_from([deadline_us(ev) for ev in due])
-            print("%s, has %d timers%s" % (title(base), len(due), clock.note))
+            print("%s, has %s%s" % (title(base), counted(due, "timer"),
+                                    clock.note))
             print_table([(clock.left(deadline_us(ev)), "%#x" % address(ev),
                           subject(ev), calls(ev)) for ev in due])
 
@@ -321,8 +326,8 @@ program: name it."""
         for base in bases_of(argument):
             clock, found = Clock(base), bufferevents(base)
             clock.count_from([deadline_us(ev) for ev in timers(base)])
-            print("%s, has %d bufferevents%s" % (title(base), len(found),
-                                                 clock.note))
+            print("%s, has %s%s" % (title(base), counted(found, "bufferevent"),
+                                    clock.note))
             for bev in found:
                 print_bufferevent(bev, clock)
 

@@ -116,7 +116,7 @@ class Clock:
     """
 
     def __init__(self, base):
-        connection = getattr(gdb.selected_inferior(), "connection", None)
+        connection = gdb.selected_inferior().connection
         cached_us = int(base["cached_time_us"])
         if connection is not None and connection.type == "native":
             self.now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000

@@ -138,8 +138,10 @@ def calls(ev):
                                   int(ev["ev_evcallback"]["evcb_arg"]), note)
     type_name, pointer, field = owner
     if type_name == "bufferevent":
-        direction = "reading" if field == "ev_read" else "writing"
-        return "bufferevent %#x, %s" % (int(pointer), direction)
+        words, callback = (("reading", "readcb") if field == "ev_read" else
+                           ("writing", "writecb"))
+        return "bufferevent %#x, %s: %s" % (int(pointer), words,
+                                            code(pointer[callback]))
     what = "once" if field == "ev" else "listener %#x" % int(pointer)
     return "%s, arg %#x [%s]" % (code(pointer["callback"]),
                                  int(pointer["arg"]), what)
