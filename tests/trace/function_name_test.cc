@@ -15,9 +15,10 @@ evoke_function AddressOf(auto* function) {
 }
 
 TEST(FunctionName, WhatALibraryExportsHasItsName) {
-  FunctionName name = NameOf(AddressOf(&abort));
+  // One that no sanitizer puts itself before.
+  FunctionName name = NameOf(AddressOf(&l64a));
   ASSERT_NE(name.symbol, nullptr);
-  EXPECT_STREQ(name.symbol, "abort");
+  EXPECT_STREQ(name.symbol, "l64a");
   EXPECT_NE(strstr(name.module, "libc"), nullptr);
 }
 
