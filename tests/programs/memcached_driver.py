@@ -19,6 +19,8 @@ import pylibmc
 THREADS = 8
 LARGEST = 1 << 20
 BATCH = 10
+# How long libmemcached waits for an answer; its own 5 s pass on a busy machine.
+PATIENCE_MS = 60000
 
 NOISE = random.Random(4).randbytes(2 * LARGEST)
 
@@ -41,7 +43,9 @@ def value_of(number):
 def run(port, numbers, binary, failures):
     """All of one thread's values, taking turns over its connections."""
     try:
-        clients = [pylibmc.Client(["127.0.0.1:%d" % port], binary=is_binary)
+        clients = [pylibmc.Client(["127.0.0.1:%d" % port], binary=is_binary,
+                                  behaviors={"connect_timeout": PATIENCE_MS,
+                                             "_poll_timeout": PATIENCE_MS})
                    for is_binary in binary]
         for turn, number in enumerate(numbers):
             client = clients[turn % len(clients)]

@@ -94,6 +94,9 @@ class Memcached(harness.Daemon):
         self.port = int(lines["TCP INET"])
         self.udp_port = int(lines.get("UDP INET", 0))
         library.check_process(self.pid)
+        self.open_control()
+
+    def open_control(self):
         # Each thread has the UDP socket, and counts it.
         self.control = Control(self.port, 5 if self.udp_port else 1)
 
