@@ -46,8 +46,8 @@ struct model_options {
   int stats;
 };
 
-/* Where several threads or processes count, each has one of its own, or they
- * count by the __atomic functions. */
+/* Where several threads or processes count, they do by the __atomic functions.
+ */
 struct model_stats {
   unsigned long connections;
   unsigned long messages; /* reads that brought something */
@@ -140,6 +140,12 @@ static inline int model_send_all(int fd, const char *data, size_t bytes) {
 
 #endif
 
+/* Counts one message. */
+static inline void model_count(struct model_stats *stats, ssize_t bytes) {
+  __atomic_fetch_add(&stats->messages, 1, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&stats->bytes, (unsigned long)bytes, __ATOMIC_RELAXED);
+}
+
 /* Prints what was received, as the book's hello world does. */
 static inline void model_print(const char *data, size_t bytes) {
   printf("%.*s\n", (int)bytes, data);
@@ -157,8 +163,7 @@ static inline int model_serve(int fd, const struct model_options *options,
   ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
   if (got < 0 && errno == EINTR) return 0;
   if (got <= 0) return -1;
-  __atomic_fetch_add(&stats->messages, 1, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&stats->bytes, (unsigned long)got, __ATOMIC_RELAXED);
+  model_count(stats, got);
   if (options->print) {
     model_print(buffer, (size_t)got);
     return 0;
@@ -173,7 +178,9 @@ static inline void model_end(const struct model_options *options,
                              const struct model_stats *stats) {
   if (!options->stats) return;
   fprintf(stderr, "stats: connections=%lu messages=%lu bytes=%lu\n",
-          stats->connections, stats->messages, stats->bytes);
+          __atomic_load_n(&stats->connections, __ATOMIC_RELAXED),
+          __atomic_load_n(&stats->messages, __ATOMIC_RELAXED),
+          __atomic_load_n(&stats->bytes, __ATOMIC_RELAXED));
 }
 
 #endif /* EVOKE_EXAMPLES_MODELS_MODEL_H_ */

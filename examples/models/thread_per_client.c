@@ -74,7 +74,7 @@ int main(int argc, char **argv) {
       if (errno == EMFILE || errno == ENFILE) usleep(10000);
       continue;
     }
-    ++stats.connections;
+    __atomic_fetch_add(&stats.connections, 1, __ATOMIC_RELAXED);
     start_thread(fd);
   }
 }

@@ -15,6 +15,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "tests/examples/process.h"
 
@@ -55,6 +56,24 @@ inline int OpenDescriptors(pid_t pid) {
   while (dirent* entry = readdir(directory)) count += entry->d_name[0] != '.';
   closedir(directory);
   return count;
+}
+
+// The processes that process `pid` has made and not waited for: zombies, too.
+inline std::vector<pid_t> Children(pid_t pid) {
+  std::vector<pid_t> children;
+  DIR* directory = opendir("/proc");
+  if (directory == nullptr) return children;
+  while (dirent* entry = readdir(directory)) {
+    std::ifstream stat(std::string("/proc/") + entry->d_name + "/stat");
+    std::string name, state;
+    pid_t parent = 0;
+    std::getline(stat, name, ')');
+    if (stat >> state >> parent && parent == pid) {
+      children.push_back(static_cast<pid_t>(atoi(entry->d_name)));
+    }
+  }
+  closedir(directory);
+  return children;
 }
 
 // The processor time that process `pid` has used, in seconds.
@@ -138,6 +157,9 @@ class EchoClient {
   std::string Echo(const std::string& bytes) {
     return Exchange(bytes, bytes.size());
   }
+
+  // Whether there is something to receive now.
+  bool HasBytes() { return Ready(POLLIN, 0); }
 
   bool connected() const { return connected_; }
   void HalfClose() { shutdown(fd_, SHUT_WR); }

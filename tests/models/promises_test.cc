@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// One promise a test, the same for each model that is one process with one
-// loop. EVOKE_MODELS, a comma-separated list of programs in examples/models,
-// comes from BUILD: what the programs need is not on every machine.
+// One promise a test, the same for each model that is an echo server, whatever
+// it is made of. EVOKE_MODELS, a comma-separated list of programs in
+// examples/models, comes from BUILD: what the programs need is not on every
+// machine.
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -17,6 +18,7 @@ namespace evoke::testing {
 namespace {
 
 constexpr size_t kMebibyte = 1 << 20;
+constexpr int kPlaces = 16;  // of the models that are bounded
 
 std::vector<std::string> Models() {
   std::vector<std::string> models;
@@ -46,9 +48,20 @@ class ModelTest : public ::testing::TestWithParam<std::string> {
 
   // Ends it by SIGTERM; the last line of stderr, which is that of --stats.
   static std::string End(Process* server) {
+    std::vector<pid_t> children = Children(server->pid());
     server->Signal(SIGTERM);
     EXPECT_EQ(server->Wait(), 0);
-    return server->err().Next();
+    for (pid_t child : children) {
+      EXPECT_TRUE(kill(child, 0) < 0 && errno == ESRCH) << "a child is left";
+    }
+    std::string line = server->err().Next();
+    while (line.rfind("worker ", 0) == 0) line = server->err().Next();
+    return line;
+  }
+
+  // These serve a client to its end before they look at the next.
+  static bool IsBounded() {
+    return GetParam() == "prefork_accept" || GetParam() == "thread_pool";
   }
 };
 
@@ -80,7 +93,7 @@ TEST_P(ModelTest, TheEndOfAClientComesAfterItsLastAnswer) {
 }
 
 TEST_P(ModelTest, ServesManyClientsAtOnce) {
-  constexpr int kClients = 200;
+  const int kClients = IsBounded() ? kPlaces : 200;
   auto server = Start({"--stats"});
   int port = server->Port();
   std::vector<std::unique_ptr<EchoClient>> clients;
@@ -91,8 +104,29 @@ TEST_P(ModelTest, ServesManyClientsAtOnce) {
   for (int i = kClients - 1; i >= 0; --i) {
     EXPECT_TRUE(clients[i]->Receive(i + 1) == Pattern(i + 1, i)) << i;
   }
-  EXPECT_EQ(End(server.get()), "stats: connections=200 messages=200 bytes=" +
-                                   std::to_string(kClients * 201 / 2));
+  EXPECT_EQ(End(server.get()),
+            "stats: connections=" + std::to_string(kClients) +
+                " messages=" + std::to_string(kClients) +
+                " bytes=" + std::to_string(kClients * (kClients + 1) / 2));
+}
+
+TEST_P(ModelTest, WhoFindsNoPlaceIsServedWhenOneIsFree) {
+  if (!IsBounded()) GTEST_SKIP() << "it has no bound";
+  auto server = Start();
+  int port = server->Port();
+  std::vector<std::unique_ptr<EchoClient>> clients;
+  for (int i = 0; i < kPlaces; ++i) {
+    clients.push_back(std::make_unique<EchoClient>(port));
+    EXPECT_EQ(clients.back()->Echo("here"), "here");
+  }
+  EchoClient late(port);
+  late.Send("me, too");
+  // All others are served before and after; nobody looks at this one.
+  for (auto& client : clients) EXPECT_EQ(client->Echo("again"), "again");
+  EXPECT_FALSE(late.HasBytes());
+  clients.pop_back();
+  EXPECT_EQ(late.Receive(7), "me, too");
+  End(server.get());
 }
 
 TEST_P(ModelTest, WhoDoesNotReadLosesNothingAndHoldsUpNobody) {
@@ -169,9 +203,12 @@ TEST_P(ModelTest, ClientsThatGoLeaveNoDescriptorBehind) {
     EXPECT_EQ(first.Echo("warm"), "warm");
   }
   int before = -1;
+  size_t processes = 0;
   EXPECT_TRUE(Eventually([&] {  // until the first one is closed there, too
     int now = OpenDescriptors(server->pid());
-    return std::exchange(before, now) == now;
+    size_t children = Children(server->pid()).size();
+    return (std::exchange(before, now) == now) &
+           (std::exchange(processes, children) == children);
   }));
   for (int i = 0; i < 60; ++i) {
     EchoClient client(port, 16384);
@@ -182,9 +219,11 @@ TEST_P(ModelTest, ClientsThatGoLeaveNoDescriptorBehind) {
     if (i % 3 != 1) client.Reset();
   }
   EXPECT_TRUE(Eventually([&] {
-    return OpenDescriptors(server->pid()) <= before;
-  })) << OpenDescriptors(server->pid())
-      << " descriptors, before: " << before;
+    return OpenDescriptors(server->pid()) <= before &&
+           Children(server->pid()).size() <= processes;
+  })) << Children(server->pid()).size()
+      << " children, before: " << processes << "; "
+      << OpenDescriptors(server->pid()) << " descriptors, before: " << before;
   EXPECT_EQ(EchoClient(port).Echo("still here"), "still here");
   End(server.get());
 }
