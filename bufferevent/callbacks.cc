@@ -34,7 +34,8 @@ void Schedule(bufferevent* bev) {
 // Calls the program with the lock, or with BEV_OPT_UNLOCK_CALLBACKS without it:
 // `call` knows everything that it needs by value then.
 template <typename Call>
-void CallProgram(BuffereventImpl* impl, Call call) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallProgram(BuffereventImpl* impl,
+                                                     Call call) {
   bool unlocks = (impl->options & BEV_OPT_UNLOCK_CALLBACKS) != 0;
   if (unlocks) UnlockIfAny(impl->lock);
   call();
@@ -52,14 +53,15 @@ template <typename Function, typename Call>
 ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void CallAndTell(
     bufferevent* bev, evoke_point_source source, Function* function, short what,
     Call call) {
-  CallbackPoint point(BaseOf(bev), source, function, bev, FdOf(bev), what);
+  CallbackPoint point(source, function, bev, FdOf(bev), what);
   CallProgram(ImplOf(bev), call);
 }
 
 template <typename Function, typename Call>
-void CallProgramAt(bufferevent* bev, evoke_point_source source,
-                   Function* function, short what, Call call) {
-  if (AnybodyListens()) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallProgramAt(
+    bufferevent* bev, evoke_point_source source, Function* function, short what,
+    Call call) {
+  if (IsTold()) {
     CallAndTell(bev, source, function, what, call);
   } else {
     CallProgram(ImplOf(bev), call);

@@ -232,6 +232,11 @@ extern event_base* g_current_base;
 // The base whose loop runs on this thread, or null. What it points to lives.
 extern __thread event_base* t_running_base;
 
+// Where buffers count what they read and write on this thread: the statistics
+// of the base above, or null while that is not known or the base is watched
+// (points.h).
+extern __thread LoopStats* t_io_stats;
+
 }  // namespace evoke
 
 #endif  // EVOKE_EVENT_EVENT_BASE_H_

@@ -21,6 +21,7 @@
 namespace evoke {
 
 __thread event_base* t_running_base = nullptr;
+__thread LoopStats* t_io_stats = nullptr;
 
 namespace {
 
@@ -151,7 +152,7 @@ bool WaitForReady(event_base* base, int64_t timeout_us) {
       base->backend.table->wait(base->backend.state, timeout_us, &base->ready);
   int error = errno;
   bool crossed = EndWait(base);
-  PointWaitDone(base, result < 0 ? -1 : base->ready.count);
+  PointWaitDone(base, /*failed=*/result < 0);
   if (ABSL_PREDICT_FALSE(result < 0)) {
     // Another thread deleted its event and closed the descriptor meanwhile.
     if (error == EBADF && crossed) return true;
@@ -270,6 +271,7 @@ int event_base_loop(event_base* base, int flags) {
   }
   event_base* outer = evoke::t_running_base;
   evoke::t_running_base = base;
+  evoke::t_io_stats = nullptr;
   base->running = true;
   base->loop_thread = evoke::CurrentThread();
   evoke::DebugNoteLoop(base, /*runs=*/true);
@@ -294,6 +296,7 @@ int event_base_loop(event_base* base, int flags) {
   base->running = false;
   evoke::DebugNoteLoop(base, /*runs=*/false);
   evoke::t_running_base = outer;
+  evoke::t_io_stats = nullptr;
   return result;
 }
 

@@ -44,6 +44,15 @@ struct LoopStats {
   static void Add(uint64_t& count, uint64_t more) {
     __atomic_store_n(&count, count + more, __ATOMIC_RELAXED);
   }
+  // What a system call of a buffer came to, -1 for a failure.
+  void CountRead(int64_t bytes) {
+    Add(reads, 1);
+    if (bytes > 0) Add(bytes_read, bytes);
+  }
+  void CountWrite(int64_t bytes) {
+    Add(writes, 1);
+    if (bytes > 0) Add(bytes_written, bytes);
+  }
   static uint64_t CountOf(const uint64_t& count) {
     return __atomic_load_n(&count, __ATOMIC_RELAXED);
   }

@@ -80,6 +80,7 @@ size_t TraceLimitBytes() {
 void Listen(event_base* base, PointSink* sink) {
   base->points_owner = ProcessToken();
   base->points.Add(sink);
+  if (base == t_running_base) t_io_stats = nullptr;
 }
 
 void TellPoint(event_base* base, evoke_point point) {
@@ -112,9 +113,25 @@ void TellPointOf(evoke_point_kind kind, const event* ev) {
   TellPoint(ev->ev_base, point);
 }
 
-void TellIo(event_base* base, evoke_point_kind kind, evutil_socket_t fd,
-            int64_t bytes) {
-  if (!base->points.watched()) return;
+void TellTurn(event_base* base) {
+  // Whoever began to listen in another thread is heard from this turn on.
+  t_io_stats = nullptr;
+  TellPoint(base, EVOKE_POINT_TURN,
+            static_cast<int64_t>(base->stats.turns - 1));
+}
+
+void TellIo(evoke_point_kind kind, evutil_socket_t fd, int64_t bytes) {
+  event_base* base = t_running_base;
+  if (base == nullptr) return;
+  if (kind == EVOKE_POINT_READ) {
+    base->stats.CountRead(bytes);
+  } else {
+    base->stats.CountWrite(bytes);
+  }
+  if (!base->points.watched()) {
+    t_io_stats = &base->stats;  // no need to come here again
+    return;
+  }
   evoke_point point = BarePoint(kind, bytes);
   point.fd = fd;
   MutexLock lock(base->lock);
@@ -154,14 +171,14 @@ evoke_point PointOf(const event_callback* callback) {
   return point;
 }
 
-CallbackPoint::CallbackPoint(event_base* base, evoke_point_source source,
-                             evoke_function function, const void* object,
-                             evutil_socket_t fd, short what) {
-  // Elsewhere than on the loop's thread it would not be nested in another.
-  if (base == nullptr || base != t_running_base || !base->points.watched()) {
-    return;
-  }
-  base_ = base;
+__thread event_base* t_told_base = nullptr;
+
+CallbackPoint::CallbackPoint(evoke_point_source source, evoke_function function,
+                             const void* object, evutil_socket_t fd,
+                             short what) {
+  // A loop within a callback of another's loop: it would be nested in that.
+  if (t_told_base != t_running_base) return;
+  base_ = t_told_base;
   point_ = BarePoint(EVOKE_POINT_CALLBACK);
   point_.source = source;
   point_.function = function;

@@ -12,7 +12,7 @@
 #include "absl/base/attributes.h"
 #include "event/event_base.h"
 
-#if __has_include(<sys/sdt.h>)
+#if __has_include(<sys/sdt.h>) && !defined(EVOKE_NO_POINTS)
 #define SDT_USE_VARIADIC
 #include <sys/sdt.h>
 #define EVOKE_PROBE(name, ...) STAP_PROBEV(evoke, name, ##__VA_ARGS__)
@@ -32,8 +32,9 @@ ABSL_ATTRIBUTE_COLD void TellPoint(event_base* base, evoke_point_kind kind,
                                    int64_t value);
 ABSL_ATTRIBUTE_COLD void TellPointOf(evoke_point_kind kind, const event* ev);
 ABSL_ATTRIBUTE_COLD void TellPoint(event_base* base, evoke_point point);
-ABSL_ATTRIBUTE_COLD void TellIo(event_base* base, evoke_point_kind kind,
-                                evutil_socket_t fd, int64_t bytes);
+ABSL_ATTRIBUTE_COLD void TellTurn(event_base* base);
+ABSL_ATTRIBUTE_COLD void TellIo(evoke_point_kind kind, evutil_socket_t fd,
+                                int64_t bytes);
 ABSL_ATTRIBUTE_COLD void TellEnd(event_base* base);
 
 // The point that `callback`, which is about to run, is.
@@ -42,29 +43,29 @@ ABSL_ATTRIBUTE_COLD evoke_point PointOf(const event_callback* callback);
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointTurn(event_base* base) {
   EVOKE_PROBE(turn, base);
   ++base->stats.turns;
-  if (AnybodyListens()) {
-    TellPoint(base, EVOKE_POINT_TURN,
-              static_cast<int64_t>(base->stats.turns - 1));
-  }
+  if (base->points.watched_locked()) TellTurn(base);
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWait(event_base* base,
                                                    int64_t timeout_us) {
   EVOKE_PROBE(wait, base, timeout_us);
   ++base->stats.waits;
-  if (AnybodyListens()) TellPoint(base, EVOKE_POINT_WAIT, timeout_us);
+  if (base->points.watched_locked())
+    TellPoint(base, EVOKE_POINT_WAIT, timeout_us);
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWaitDone(event_base* base,
-                                                       int ready) {
-  EVOKE_PROBE(wait_done, base, ready);
-  if (AnybodyListens()) TellPoint(base, EVOKE_POINT_WAIT_DONE, ready);
+                                                       bool failed) {
+  EVOKE_PROBE(wait_done, base, base->ready.count);
+  if (base->points.watched_locked()) {
+    TellPoint(base, EVOKE_POINT_WAIT_DONE, failed ? -1 : base->ready.count);
+  }
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointAdd(event* ev) {
   EVOKE_PROBE(add, ev->ev_base, ev, ev->ev_fd);
   ++ev->ev_base->stats.added;
-  if (AnybodyListens()) TellPointOf(EVOKE_POINT_ADD, ev);
+  if (ev->ev_base->points.watched_locked()) TellPointOf(EVOKE_POINT_ADD, ev);
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointDel(event* ev) {
@@ -72,50 +73,56 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointDel(event* ev) {
   constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
   const bool waits = (ev->ev_evcallback.evcb_flags & kWaits) != 0;
   ev->ev_base->stats.deleted += waits;
-  if (AnybodyListens() && waits) TellPointOf(EVOKE_POINT_DEL, ev);
+  if (ev->ev_base->points.watched_locked() && waits) {
+    TellPointOf(EVOKE_POINT_DEL, ev);
+  }
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWake(event_base* base) {
   EVOKE_PROBE(wake, base);
   ++base->stats.wakeups;
-  if (AnybodyListens()) TellPoint(base, EVOKE_POINT_WAKE, 0);
+  if (base->points.watched_locked()) TellPoint(base, EVOKE_POINT_WAKE, 0);
 }
 
 // What a system call of a buffer came to; counted for the loop that runs on
-// this thread, if any.
+// this thread, if any. While that is watched, or not known yet, by TellIo().
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointRead(evutil_socket_t fd,
                                                    int64_t bytes) {
   EVOKE_PROBE(read, fd, bytes);
-  event_base* base = t_running_base;
-  if (base == nullptr) return;
-  LoopStats::Add(base->stats.reads, 1);
-  if (bytes > 0) LoopStats::Add(base->stats.bytes_read, bytes);
-  if (AnybodyListens()) TellIo(base, EVOKE_POINT_READ, fd, bytes);
+  if (ABSL_PREDICT_TRUE(t_io_stats != nullptr)) {
+    t_io_stats->CountRead(bytes);
+  } else {
+    TellIo(EVOKE_POINT_READ, fd, bytes);
+  }
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWrite(evutil_socket_t fd,
                                                     int64_t bytes) {
   EVOKE_PROBE(write, fd, bytes);
-  event_base* base = t_running_base;
-  if (base == nullptr) return;
-  LoopStats::Add(base->stats.writes, 1);
-  if (bytes > 0) LoopStats::Add(base->stats.bytes_written, bytes);
-  if (AnybodyListens()) TellIo(base, EVOKE_POINT_WRITE, fd, bytes);
+  if (ABSL_PREDICT_TRUE(t_io_stats != nullptr)) {
+    t_io_stats->CountWrite(bytes);
+  } else {
+    TellIo(EVOKE_POINT_WRITE, fd, bytes);
+  }
 }
 
+// The base of the loop that runs on this thread if the callback that it runs is
+// told, else null: what is called within that callback is then told, too.
+extern __thread event_base* t_told_base;
+inline bool IsTold() { return ABSL_PREDICT_FALSE(t_told_base != nullptr); }
+
 // As long as it lives, a callback of the program runs that floors above the
-// loop call, on the loop's thread. For use where AnybodyListens().
+// loop call, on the loop's thread. For use where IsTold().
 class CallbackPoint {
  public:
-  // `base` may be null; `function` is of any type.
+  // `function` is of any type.
   template <typename Function>
-  CallbackPoint(event_base* base, evoke_point_source source, Function* function,
+  CallbackPoint(evoke_point_source source, Function* function,
                 const void* object, evutil_socket_t fd, short what)
-      : CallbackPoint(base, source, reinterpret_cast<evoke_function>(function),
+      : CallbackPoint(source, reinterpret_cast<evoke_function>(function),
                       object, fd, what) {}
-  CallbackPoint(event_base* base, evoke_point_source source,
-                evoke_function function, const void* object, evutil_socket_t fd,
-                short what);
+  CallbackPoint(evoke_point_source source, evoke_function function,
+                const void* object, evutil_socket_t fd, short what);
   CallbackPoint(const CallbackPoint&) = delete;
   CallbackPoint& operator=(const CallbackPoint&) = delete;
   ~CallbackPoint();

@@ -7,6 +7,8 @@
 //
 // The callback may delete or free its event, so nothing of an event is touched
 // after its callback ran.
+#include <utility>
+
 #include "event/event_base.h"
 #include "event/points.h"
 #include "util/log.h"
@@ -141,7 +143,9 @@ ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void RunAndTell(
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   evoke_point point = PointOf(callback);
   TellPoint(base, point);
+  event_base* outer = std::exchange(t_told_base, base);
   Run(base, callback);
+  t_told_base = outer;
   point.kind = EVOKE_POINT_CALLBACK_DONE;
   TellPoint(base, point);
 }
@@ -149,7 +153,7 @@ ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void RunAndTell(
 }  // namespace
 
 void RunCallback(event_base* base, event_callback* callback) {
-  if (AnybodyListens()) {
+  if (base->points.watched_locked()) {
     RunAndTell(base, callback);
   } else {
     Run(base, callback);

@@ -190,9 +190,8 @@ bool AcceptOne(evconnlistener* listener)
   evconnlistener_cb callback = listener->callback;
   void* arg = listener->arg;
   listener->lock.Unlock();
-  if (AnybodyListens()) {
-    CallbackPoint point(listener->readable.ev_base, EVOKE_SOURCE_LISTENER,
-                        callback, listener, fd, 0);
+  if (IsTold()) {
+    CallbackPoint point(EVOKE_SOURCE_LISTENER, callback, listener, fd, 0);
     callback(listener, fd, address, static_cast<int>(address_bytes), arg);
   } else {
     callback(listener, fd, address, static_cast<int>(address_bytes), arg);

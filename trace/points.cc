@@ -3,32 +3,19 @@
 
 namespace evoke {
 
-int g_point_sinks = 0;
-
-namespace {
-
-void CountSinks(int more) {
-  __atomic_fetch_add(&g_point_sinks, more, __ATOMIC_RELAXED);
-}
-
-}  // namespace
-
 void Points::Add(PointSink* sink) {
   sink->next = first_;
   SetFirst(sink);
-  CountSinks(1);
 }
 
 bool Points::Remove(PointSink* sink) {
   if (first_ == sink) {
     SetFirst(sink->next);
-    CountSinks(-1);
     return true;
   }
   for (PointSink* before = first_; before != nullptr; before = before->next) {
     if (before->next != sink) continue;
     before->next = sink->next;
-    CountSinks(-1);
     return true;
   }
   return false;
@@ -49,7 +36,6 @@ void Points::Tell(const evoke_point& point) {
 void Points::Clear() {
   while (PointSink* sink = first_) {
     SetFirst(sink->next);
-    CountSinks(-1);
     sink->destroy(sink);
   }
 }
