@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The programs of the tour, in the order in which one reads them."""
+
+TOUR = [
+    "01_loop",
+    "02_events",
+    "03_timers",
+]
+
+# Those that print something else on libevent, and with which status they end
+# there: NAME.libevent.expected has it, and README.md says why.
+DIFFERENT_ON_LIBEVENT = {
+    "01_loop": 1,
+}
