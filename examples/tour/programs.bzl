@@ -5,6 +5,9 @@ TOUR = [
     "01_loop",
     "02_events",
     "03_timers",
+    "04_signals",
+    "05_buffers",
+    "06_search",
 ]
 
 # Those that print something else on libevent, and with which status they end
