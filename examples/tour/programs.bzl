@@ -8,6 +8,9 @@ TOUR = [
     "04_signals",
     "05_buffers",
     "06_search",
+    "07_buffer_io",
+    "08_bufferevents",
+    "09_filters_and_pairs",
 ]
 
 # Those that print something else on libevent, and with which status they end
