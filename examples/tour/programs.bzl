@@ -11,6 +11,9 @@ TOUR = [
     "07_buffer_io",
     "08_bufferevents",
     "09_filters_and_pairs",
+    "10_rate_limits",
+    "11_listeners",
+    "12_connecting",
 ]
 
 # Those that print something else on libevent, and with which status they end
