@@ -20,14 +20,24 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *log_path, *skipped;
+/* Beyond the numbers that the program sees. */
+enum { LOG_FD = 500 };
+
+static const char *skipped;
+static int log_fd = -1;
 static int program_runs;
 
 static intptr_t do_nothing(void) { return 0; }
 
 unsigned int la_version(unsigned int version) {
-  log_path = getenv("API_AUDIT_LOG");
+  const char *path = getenv("API_AUDIT_LOG");
   skipped = getenv("API_AUDIT_SKIP");
+  if (path != NULL) {
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    log_fd = fcntl(file, F_DUPFD_CLOEXEC, LOG_FD);
+    if (log_fd < 0) abort();
+    close(file);
+  }
   (void)version;
   return LAV_CURRENT;
 }
@@ -50,13 +60,10 @@ void la_preinit(uintptr_t *cookie) {
 static void note(const char *name) {
   char line[256];
   size_t length = strlen(name);
-  int file = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (file < 0) abort();
   if (length > sizeof(line) - 1) abort();
   memcpy(line, name, length);
   line[length++] = '\n';
-  if (write(file, line, length) != (ssize_t)length) abort();
-  close(file);
+  if (write(log_fd, line, length) != (ssize_t)length) abort();
 }
 
 uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned int index,
@@ -66,7 +73,7 @@ uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned int index,
   (void)from_cookie;
   (void)to_cookie;
   (void)flags;
-  if (program_runs && log_path != NULL) note(name);
+  if (program_runs && log_fd >= 0) note(name);
   if (skipped != NULL && strcmp(name, skipped) == 0) {
     return (uintptr_t)do_nothing;
   }
