@@ -14,10 +14,15 @@ TOUR = [
     "10_rate_limits",
     "11_listeners",
     "12_connecting",
+    "13_threads",
+    "14_util",
+    "15_memory_and_logs",
+    "16_old_style",
 ]
 
 # Those that print something else on libevent, and with which status they end
 # there: NAME.libevent.expected has it, and README.md says why.
 DIFFERENT_ON_LIBEVENT = {
     "01_loop": 1,
+    "14_util": 1,
 }

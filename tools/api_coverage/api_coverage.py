@@ -23,8 +23,10 @@ import subprocess
 import sys
 import tempfile
 
-# A function that does nothing may leave a program waiting for ever.
-PATIENCE_SECONDS = 10
+# A function that does nothing may leave a program waiting for ever; with all of
+# them, each program takes less than a second or two.
+PATIENCE_SECONDS = 60
+PATIENCE_WITHOUT_SECONDS = 5
 # Which calls are looked up does not depend on it; a program that asks for a
 # backend notices when it gets another.
 METHOD = "poll"
@@ -52,7 +54,7 @@ class Runner:
             soname = os.path.basename(library)[:-len(".0.1")]
             os.symlink(os.path.abspath(library), os.path.join(scratch, soname))
 
-    def run(self, program, **settings):
+    def run(self, program, patience=PATIENCE_SECONDS, **settings):
         """What `program` printed, and its exit status; None for no end."""
         environment = dict(
             os.environ,
@@ -67,7 +69,7 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                timeout=PATIENCE_SECONDS)
+                timeout=patience)
         except subprocess.TimeoutExpired:
             return None, None
         return done.stdout.decode(errors="replace"), done.returncode
@@ -84,7 +86,9 @@ class Runner:
 
     def notices(self, program, expected, function):
         """Whether `program` prints something else without `function`."""
-        return self.run(program, API_AUDIT_SKIP=function) != (expected, 0)
+        return self.run(
+            program, PATIENCE_WITHOUT_SECONDS,
+            API_AUDIT_SKIP=function) != (expected, 0)
 
 
 def arguments():
