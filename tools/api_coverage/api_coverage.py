@@ -81,6 +81,8 @@ class Runner:
         if printed != (expected, 0):
             sys.exit("%s does not print what it should: %s" %
                      (program, printed))
+        if self.notices(program, expected, "no function at all"):
+            sys.exit("%s does not always print the same" % program)
         with open(log) as lines:
             return set(lines.read().split())
 
