@@ -9,7 +9,6 @@
  * wait for or somebody stops it. This program makes bases by description, then
  * turns one of them in all the ways there are.
  */
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "examples/tour/tour.h"
@@ -246,41 +245,6 @@ static void look(struct event_base *base) {
   close_pair(pair);
 }
 
-/* --- A child ---------------------------------------------------------------
- */
-
-static void on_byte(evutil_socket_t fd, short what, void *who) {
-  char byte;
-  if (read(fd, &byte, 1) == 1) printf("  callback: the %s\n", (char *)who);
-  (void)what;
-}
-
-static void beget(struct event_base *base) {
-  evutil_socket_t pair[2];
-  char who[] = "parent";
-  struct event *event;
-  pid_t child;
-  section("a child");
-  connected_pair(pair);
-  event = must(event_new(base, pair[0], EV_READ, on_byte, who), "event");
-  event_add(event, NULL);
-  fflush(stdout);
-  child = fork();
-  if (child == 0) {
-    strcpy(who, "child");
-    /* The kernel's object is the parent's; the child gets one of its own. */
-    printf("reinit: %d\n", event_reinit(base));
-    if (write(pair[1], "!", 1) != 1) printf("cannot write\n");
-    event_base_dispatch(base);
-    exit(0);
-  }
-  waitpid(child, NULL, 0);
-  if (write(pair[1], "!", 1) != 1) printf("cannot write\n");
-  event_base_dispatch(base);
-  event_free(event);
-  close_pair(pair);
-}
-
 int main(int argc, char **argv) {
   const char *method = tour_begin(argc, argv);
   struct event_base *base;
@@ -292,7 +256,6 @@ int main(int argc, char **argv) {
   event_base_free(base);
   base = tour_base(method);
   look(base);
-  beget(base);
   event_base_free(base);
   return tour_end();
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Signals as events: the callback runs in the loop, where all is allowed.
+ * Signals as events, and children: what a process hears of others.
  *
  *   04_signals [--method epoll|poll|select]
  *
  * A signal handler may call nearly nothing. So the library's handler only notes
- * the signal and wakes the loop, which calls back in its turn. Signals that
- * come while others are handled are counted; the kernel itself keeps one of a
- * kind.
+ * the signal and wakes the loop, which calls back in its turn, where all is
+ * allowed. Signals that come while others are handled are counted; the kernel
+ * itself keeps one of a kind. A child that is forked has its parent's loop, and
+ * makes it its own before it goes on.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,41 @@ static void reap(struct event_base *base) {
   event_free(event);
 }
 
+/* --- A child ---------------------------------------------------------------
+ */
+
+static void on_byte(evutil_socket_t fd, short what, void *who) {
+  char byte;
+  if (read(fd, &byte, 1) == 1) printf("  callback: the %s\n", (char *)who);
+  (void)what;
+}
+
+static void beget(struct event_base *base) {
+  evutil_socket_t pair[2];
+  char who[] = "parent";
+  struct event *event;
+  pid_t child;
+  section("a child that goes on");
+  connected_pair(pair);
+  event = must(event_new(base, pair[0], EV_READ, on_byte, who), "event");
+  event_add(event, NULL);
+  fflush(stdout);
+  child = fork();
+  if (child == 0) {
+    strcpy(who, "child");
+    /* The kernel's object is the parent's; the child gets one of its own. */
+    printf("reinit: %d\n", event_reinit(base));
+    if (write(pair[1], "!", 1) != 1) printf("cannot write\n");
+    event_base_dispatch(base);
+    exit(0);
+  }
+  waitpid(child, NULL, 0);
+  if (write(pair[1], "!", 1) != 1) printf("cannot write\n");
+  event_base_dispatch(base);
+  event_free(event);
+  close_pair(pair);
+}
+
 /* --- A clean end -----------------------------------------------------------
  */
 
@@ -126,6 +162,7 @@ int main(int argc, char **argv) {
   wait_for(base);
   restore(base);
   reap(base);
+  beget(base);
   terminate(base);
   event_base_free(base);
   return tour_end();

@@ -9,6 +9,7 @@
  * wakes up for them. Nearly all programs call evthread_use_pthreads(). This one
  * hands in its own functions, to see when they are called.
  */
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/thread.h>
@@ -53,8 +54,9 @@ static int take(unsigned mode, void *lock) {
 }
 
 static int release(unsigned mode, void *lock) {
-  --held;
   (void)mode;
+  if (held == 0) return EPERM; /* the library does not look */
+  --held;
   return pthread_mutex_unlock(lock);
 }
 
