@@ -157,7 +157,7 @@ static void common(struct event_base *base) {
 
 /* The base's idea of the time, before and after it is told to look. */
 static void ask_the_time(evutil_socket_t fd, short what, void *base) {
-  struct timeval before, after, looked;
+  struct timeval before = {0, 0}, after = {0, 0}, looked = {0, 0};
   event_base_gettimeofday_cached(base, &before);
   usleep(20 * 1000);
   event_base_gettimeofday_cached(base, &after);
@@ -171,7 +171,7 @@ static void ask_the_time(evutil_socket_t fd, short what, void *base) {
 }
 
 static void the_time(struct event_base *base) {
-  struct timeval now, cached;
+  struct timeval now, cached = {0, 0};
   struct timespec raw;
   struct evutil_monotonic_timer *clock;
   section("what time is it?");

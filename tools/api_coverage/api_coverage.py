@@ -151,9 +151,13 @@ def main():
                 called - checked)
     print_names("not called", core - called)
     share = 100.0 * len(checked) / len(core)
-    print("%d of the core's %d functions are called, %d (%.1f %%) are %s" %
-          (len(called), len(core), len(checked), share,
-           "that" if options.calls_only else "checked"))
+    if options.calls_only:
+        print("%d of the core's %d functions (%.1f %%) are called" %
+              (len(called), len(core), share))
+    else:
+        print("%d of the core's %d functions are called, "
+              "%d (%.1f %%) are checked" %
+              (len(called), len(core), len(checked), share))
     fault = share < options.at_least
     if fault:
         print("that is less than %g %%" % options.at_least)
