@@ -28,8 +28,8 @@ for page in README.md docs/*.md docs/*/*.md; do
       *.md) ;;
       *) continue ;;
     esac
-    case $dir/$link in
-      ./docs/* | docs/*) [ -e "$dir/$link" ] || fail "$page: no $link" ;;
+    case $(realpath -ms --relative-to=. "$dir/$link") in
+      docs/*) [ -e "$dir/$link" ] || fail "$page: no $link" ;;
     esac
   done
 done
