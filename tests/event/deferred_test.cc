@@ -37,6 +37,28 @@ TEST_P(DeferredTest, ACancelledOneDoesNotRun) {
   EXPECT_EQ(runs, 0);
 }
 
+// More are scheduled than join the queues in one turn: those that wait for the
+// next can be cancelled, too.
+TEST_P(DeferredTest, ACancelledOneDoesNotRunThoughItWaitsForTheNextTurn) {
+  struct Many {
+    event_callback callbacks[100];
+    int runs;
+  } many = {};
+  for (event_callback& callback : many.callbacks) {
+    DeferredInit(
+        &callback, 0,
+        [](event_callback*, void* arg) { ++static_cast<Many*>(arg)->runs; },
+        &many);
+    EXPECT_TRUE(DeferredSchedule(base(), &callback));
+  }
+  for (event_callback& callback : many.callbacks) {
+    EXPECT_TRUE(DeferredCancel(base(), &callback));
+    EXPECT_FALSE(IsDeferredScheduled(base(), &callback));
+  }
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(many.runs, 0);
+}
+
 // Two that schedule each other for ever: fds and timers get their turn.
 TEST_P(DeferredTest, ThoseThatScheduleEachOtherDoNotStarveTheKernel) {
   struct Pair {
