@@ -147,6 +147,13 @@ class BugsTest(unittest.TestCase):
                    for name in sources()]
         status, output = self.outcome(exercise, objects)
         self.assertNotEqual(status, 0, "with the fault:\n%s" % output)
+        # It fails as the exercise says, not for a reason of its own.
+        for page in ("exercise.md", "exercise.zh.md"):
+            with open(self.path(exercise, page), encoding="utf-8") as file:
+                printed = re.search(r"^```text\n(.*?)^```$", file.read(),
+                                    re.M | re.S)
+            self.assertIsNotNone(printed, page)
+            self.assertEqual(output, printed[1], page)
         # Taken out again, the tree is what it was.
         self.patch(exercise, directory, "-R")
         for name in names:
