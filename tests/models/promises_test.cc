@@ -207,8 +207,9 @@ TEST_P(ModelTest, ClientsThatGoLeaveNoDescriptorBehind) {
   EXPECT_TRUE(Eventually([&] {  // until the first one is closed there, too
     int now = OpenDescriptors(server->pid());
     size_t children = Children(server->pid()).size();
-    return (std::exchange(before, now) == now) &
-           (std::exchange(processes, children) == children);
+    const bool same_fds = std::exchange(before, now) == now;
+    const bool same_processes = std::exchange(processes, children) == children;
+    return same_fds && same_processes;
   }));
   for (int i = 0; i < 60; ++i) {
     EchoClient client(port, 16384);
