@@ -65,7 +65,9 @@ static void *wait_for_end(void *arg) {
   int signal;
   sigwait(ends, &signal);
   model_end(&options, &stats);
-  exit(0);  // takes the other threads along
+  // Takes the other threads along. Not exit(): that would write out what one of
+  // them is just printing a second time.
+  _exit(0);
 }
 
 static void start(void *(*run)(void *), void *arg) {
