@@ -26,8 +26,8 @@ namespace evoke {
 // base's lock is held.
 void Listen(event_base* base, PointSink* sink);
 
-// What the points below do when anybody listens to any base. The base's lock is
-// held in the first three, as it is where the points stand.
+// What the points below do when anybody listens. The base's lock is held, as it
+// is where the points stand, but for TellIo() and TellEnd(), which take it.
 ABSL_ATTRIBUTE_COLD void TellPoint(event_base* base, evoke_point_kind kind,
                                    int64_t value);
 ABSL_ATTRIBUTE_COLD void TellPointOf(evoke_point_kind kind, const event* ev);
@@ -50,8 +50,9 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWait(event_base* base,
                                                    int64_t timeout_us) {
   EVOKE_PROBE(wait, base, timeout_us);
   ++base->stats.waits;
-  if (base->points.watched_locked())
+  if (base->points.watched_locked()) {
     TellPoint(base, EVOKE_POINT_WAIT, timeout_us);
+  }
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWaitDone(event_base* base,

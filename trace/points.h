@@ -24,8 +24,8 @@ struct PointSink {
   PointSink* next = nullptr;
 };
 
-// The sinks of one base, which owns them. Guarded by the base's lock, but for
-// watched(), which no lock is needed for.
+// The sinks of one base, which owns them. Guarded by the base's lock; watched()
+// alone may be called without it.
 class Points {
  public:
   Points() = default;
@@ -36,7 +36,7 @@ class Points {
   // Whether anybody listens: all that a point has to know. Any thread may ask,
   // and may learn of a change late.
   bool watched() const {
-#ifdef EVOKE_NO_POINTS  // for //bench:points alone
+#ifdef EVOKE_NO_POINTS  // for bench/points.sh alone
     return false;
 #endif
     return ABSL_PREDICT_FALSE(__atomic_load_n(&first_, __ATOMIC_RELAXED) !=

@@ -17,20 +17,13 @@
 #include <signal.h>
 #include <sys/event.h>
 
-#include "model.h"
+#include "connection.h"
 
 enum { BATCH = 64, REST_MS = 10 };
 
-struct client {
-  int fd;
-  size_t begin, end;  // what of `bytes` is still to be sent
-  struct client *next, **link;
-  char bytes[MODEL_BUFFER_BYTES];
-};
-
 static struct model_options options;
 static struct model_stats stats;
-static struct client *clients;
+static struct connection *clients;
 static int queue;
 static struct kevent changes[BATCH];  // told by the next wait
 static int changes_count;
@@ -50,74 +43,34 @@ static void change(int ident, short filter, unsigned short flags, long data,
 
 // close() takes the filters along; no change of this client is under way, since
 // its event of this batch is the one that is being handled.
-static void close_client(struct client *client) {
-  close(client->fd);
-  *client->link = client->next;
-  if (client->next != NULL) client->next->link = client->link;
-  free(client);
-}
-
-// 0, or -1 when the client is closed.
-static int send_pending(struct client *client) {
-  ssize_t sent = send(client->fd, client->bytes + client->begin,
-                      client->end - client->begin, MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-    close_client(client);
-    return -1;
-  }
-  if (sent > 0) client->begin += (size_t)sent;
-  return 0;
-}
-
-static void on_readable(struct client *client) {
-  ssize_t got = recv(client->fd, client->bytes, sizeof(client->bytes), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) {
-    close_client(client);
-    return;
-  }
-  ++stats.messages;
-  stats.bytes += (unsigned long)got;
-  if (options.print) {
-    model_print(client->bytes, (size_t)got);
-    return;
-  }
-  client->begin = 0;
-  client->end = (size_t)got;
-  // The rest waits until the client reads, and nothing is read from it.
-  if (send_pending(client) == 0 && client->begin < client->end) {
-    change(client->fd, EVFILT_READ, EV_DISABLE, 0, client);
-    change(client->fd, EVFILT_WRITE, EV_ENABLE, 0, client);
-  }
-}
-
-static void on_writable(struct client *client) {
-  if (send_pending(client) == 0 && client->begin == client->end) {
-    change(client->fd, EVFILT_WRITE, EV_DISABLE, 0, client);
-    change(client->fd, EVFILT_READ, EV_ENABLE, 0, client);
+static void on_client(struct connection *client) {
+  int was_blocked = client->unsent != NULL;
+  enum progress progress = connection_serve(client, &options, &stats);
+  int is_blocked = progress == CONNECTION_BLOCKED;
+  if (progress == CONNECTION_OVER) {
+    connection_free(client);
+  } else if (was_blocked != is_blocked) {
+    // The rest waits until the client reads, and nothing is read from it.
+    change(client->fd, EVFILT_READ, is_blocked ? EV_DISABLE : EV_ENABLE, 0,
+           client);
+    change(client->fd, EVFILT_WRITE, is_blocked ? EV_ENABLE : EV_DISABLE, 0,
+           client);
   }
 }
 
 static void on_listener(int listener) {
   int fd = accept(listener, NULL, NULL);
-  struct client *client = fd < 0 ? NULL : malloc(sizeof(*client));
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
     // The listener rests instead of being ready for ever; the timer wakes it.
     change(listener, EVFILT_READ, EV_DISABLE, 0, NULL);
     change(listener, EVFILT_TIMER, EV_ADD | EV_ONESHOT, REST_MS, NULL);
   }
-  if (client == NULL) {
-    if (fd >= 0) close(fd);
-    return;
-  }
+  if (fd < 0) return;
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   fcntl(fd, F_SETFL, O_NONBLOCK);
   ++stats.connections;
-  client->fd = fd;
-  client->next = clients;
-  client->link = &clients;
-  if (clients != NULL) clients->link = &client->next;
-  clients = client;
+  struct connection *client = connection_new(fd, &clients);
+  if (client == NULL) return;
   change(fd, EVFILT_READ, EV_ADD, 0, client);
   change(fd, EVFILT_WRITE, EV_ADD | EV_DISABLE, 0, client);
 }
@@ -146,16 +99,14 @@ int main(int argc, char **argv) {
         running = 0;
       } else if (event->filter == EVFILT_TIMER) {
         change(listener, EVFILT_READ, EV_ENABLE, 0, NULL);
-      } else if (event->filter == EVFILT_WRITE) {
-        on_writable(event->udata);
       } else if (event->udata == NULL) {
         on_listener(listener);
       } else {
-        on_readable(event->udata);
+        on_client(event->udata);
       }
     }
   }
-  while (clients != NULL) close_client(clients);
+  while (clients != NULL) connection_free(clients);
   close(listener);
   close(queue);
   model_end(&options, &stats);

@@ -78,6 +78,8 @@ static inline int prefork_main(const struct model_options *options, int count,
   while (signal != SIGTERM) {
     pid_t dead;
     sigwait(&awaited, &signal);
+    /* One that dies as soon as it begins shall not keep us busy. */
+    if (signal == SIGCHLD) usleep(10000);
     while (signal == SIGCHLD && (dead = waitpid(-1, NULL, WNOHANG)) > 0) {
       for (int i = 0; i < count; ++i) {
         if (workers[i].pid == dead) prefork_start(workers, i, run, &usual);

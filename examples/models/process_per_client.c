@@ -29,9 +29,10 @@ static volatile sig_atomic_t ended;
 static void on_term(int signal) { ended = signal; }
 static void on_child(int signal) { (void)signal; }  // only to interrupt ppoll
 
-static void serve(int fd, const sigset_t *usual) {
+static void serve(int fd, const sigset_t *usual, pid_t parent) {
   // Without a parent there is nobody to end it.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(0);
   signal(SIGTERM, SIG_DFL);
   signal(SIGCHLD, SIG_DFL);
   sigprocmask(SIG_SETMASK, usual, NULL);
@@ -49,10 +50,10 @@ static void start_process(int listener, int fd, const sigset_t *usual) {
     children = more;
     children_room = room;
   }
-  pid_t pid = fork();
+  pid_t parent = getpid(), pid = fork();
   if (pid == 0) {
     close(listener);
-    serve(fd, usual);
+    serve(fd, usual, parent);
   }
   if (pid > 0) children[children_count++] = pid;
 }

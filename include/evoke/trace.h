@@ -99,9 +99,11 @@ typedef void (*evoke_point_cb)(const struct evoke_point *point, void *arg);
 struct evoke_watch;
 
 /*
- * Has `cb` told of all points of `base` from now on. Any thread may call it,
- * but no evoke_point_cb. Returns a handle for evoke_unwatch_points(), which
- * ends with the base; NULL when memory is short or an argument is NULL.
+ * Has `cb` told of all points of `base` from now on; of reads and writes, and
+ * of callbacks within a callback, from the next turn on when the loop is in the
+ * middle of one. Any thread may call it, but no evoke_point_cb. Returns a
+ * handle for evoke_unwatch_points(), which ends with the base; NULL when memory
+ * is short or an argument is NULL.
  */
 EVENT2_EXPORT_SYMBOL
 struct evoke_watch *evoke_watch_points(struct event_base *base,
