@@ -12,25 +12,13 @@
 // a database) and connections are many. Breaks when: the work is short, as it
 // is here: two hand-overs a message cost more than the message. Who: Node.js
 // (libuv's pool for files and names), nginx's thread pools.
-#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "connection.h"
+#include "jobs.h"
 
 enum { BATCH = 64, REST_MS = 10, WORKERS = 4 };
-
-struct job {
-  struct connection *client;
-  struct job *next;
-  size_t bytes;
-  char data[MODEL_BUFFER_BYTES];
-};
-
-struct jobs {
-  struct job *first, **last;
-};
 
 static struct model_options options;
 static struct model_stats stats;
@@ -38,48 +26,28 @@ static struct connection *clients;  // the loop's
 static int queue, done_fd, listener;
 static volatile sig_atomic_t ended;
 
-// What the threads share, under the lock.
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t has_some = PTHREAD_COND_INITIALIZER;
-static struct jobs to_do = {NULL, &to_do.first};
-static struct jobs done = {NULL, &done.first};
-static int is_over;
+// What the threads share.
+static struct jobs to_do = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .has_some = PTHREAD_COND_INITIALIZER,
+};
+static struct jobs done = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .has_some = PTHREAD_COND_INITIALIZER,
+};
 
 static void on_term(int signal) { ended = signal; }
-
-static void append(struct jobs *jobs, struct job *job) {
-  job->next = NULL;
-  *jobs->last = job;
-  jobs->last = &job->next;
-}
-
-static struct job *take_all(struct jobs *jobs) {
-  struct job *first = jobs->first;
-  jobs->first = NULL;
-  jobs->last = &jobs->first;
-  return first;
-}
 
 // --- A worker.
 
 static void *work(void *arg) {
-  pthread_mutex_lock(&lock);
-  while (!is_over) {
-    struct job *job = to_do.first;
-    if (job == NULL) {
-      pthread_cond_wait(&has_some, &lock);
-      continue;
-    }
-    if ((to_do.first = job->next) == NULL) to_do.last = &to_do.first;
-    pthread_mutex_unlock(&lock);
+  struct job *job;
+  while ((job = jobs_take(&to_do)) != NULL) {
     // Here a real server computes. The answer of an echo is the message.
     if (options.print) model_print(job->data, job->bytes);
-    pthread_mutex_lock(&lock);
     // Who finds others in the list need not wake the loop: they have.
-    if (done.first == NULL) eventfd_write(done_fd, 1);
-    append(&done, job);
+    if (jobs_put(&done, job)) eventfd_write(done_fd, 1);
   }
-  pthread_mutex_unlock(&lock);
   return arg;
 }
 
@@ -116,18 +84,13 @@ static void on_client(struct connection *c) {
   model_count(&stats, got);
   job->client = c;
   job->bytes = (size_t)got;
-  pthread_mutex_lock(&lock);
-  append(&to_do, job);
-  pthread_cond_signal(&has_some);
-  pthread_mutex_unlock(&lock);
+  jobs_put(&to_do, job);
 }
 
 static void on_done(void) {
   eventfd_t count;
   eventfd_read(done_fd, &count);
-  pthread_mutex_lock(&lock);
-  struct job *job = take_all(&done);
-  pthread_mutex_unlock(&lock);
+  struct job *job = jobs_take_all(&done);
   while (job != NULL) {
     struct job *next = job->next;
     struct connection *c = job->client;
@@ -172,14 +135,6 @@ static void loop(const sigset_t *while_waiting) {
   }
 }
 
-static void free_all(struct job *job) {
-  while (job != NULL) {
-    struct job *next = job->next;
-    free(job);
-    job = next;
-  }
-}
-
 int main(int argc, char **argv) {
   struct sigaction term = {.sa_handler = on_term};
   sigset_t blocked, while_waiting;
@@ -203,13 +158,10 @@ int main(int argc, char **argv) {
     model_die("epoll_ctl");
   }
   loop(&while_waiting);
-  pthread_mutex_lock(&lock);
-  is_over = 1;
-  pthread_cond_broadcast(&has_some);
-  pthread_mutex_unlock(&lock);
+  jobs_end(&to_do);
   for (int i = 0; i < WORKERS; ++i) pthread_join(workers[i], NULL);
-  free_all(take_all(&to_do));
-  free_all(take_all(&done));
+  jobs_clear(&to_do);
+  jobs_clear(&done);
   while (clients != NULL) connection_free(clients);
   close(listener);
   close(done_fd);
