@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 SCRATCH = os.environ.get("TEST_TMPDIR") or tempfile.mkdtemp()
@@ -115,8 +116,23 @@ class JsonTraceTest(unittest.TestCase):
         self.assertIn("on_accept", names)
         self.assertTrue(any("ReadReady" in name for name in names), names)
 
+    def waits_after_its_client(self, path):
+        """Whether the client's end was handled, and the loop waits again."""
+        try:
+            trace = Trace(path)
+        except ValueError:  # read in the middle of a write
+            return False
+        ended = any(record["args"]["source"] == "bufferevent event"
+                    for record in trace.records
+                    if record.get("cat") == "callback")
+        return ended and trace.open_at_end == 2
+
     def test_a_server_that_is_killed(self):
         path, server, _ = self.echo_server("killed.json")
+        deadline = time.monotonic() + 60
+        while not self.waits_after_its_client(path):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
         server.kill()
         server.wait(60)
         trace = Trace(path)
