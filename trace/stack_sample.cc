@@ -87,6 +87,9 @@ void StackSample::Disarm() {
 
 void StackSample::Log() {
   int count = frame_count_;
+  // Not written when there is nothing: a signal that comes between the two
+  // lines would be forgotten.
+  if (count == 0) return;
   frame_count_ = 0;
   // The first two are the handler and what called it.
   for (int i = 2; i < count; ++i) {
