@@ -417,6 +417,12 @@ constinit const bufferevent_ops kSocketOps = {
     .set_priority = SetPriority,
 };
 
+const bufferevent* OwnerOf(const event& ev) {
+  auto callback = ev.ev_evcallback.evcb_cb_union.evcb_callback;
+  if (callback != ReadReady && callback != WriteReady) return nullptr;
+  return static_cast<const bufferevent*>(ev.ev_evcallback.evcb_arg);
+}
+
 SocketBufferevent* SocketOf(bufferevent* bev, const char* function) {
   if (IsMissing(bev, function)) return nullptr;
   if (bev->be_ops != &kSocketOps) {

@@ -40,6 +40,9 @@ struct SocketBufferevent {
 
 extern const bufferevent_ops kSocketOps;
 
+// The socket bufferevent that `ev` is one of the two events of, or null.
+const bufferevent* OwnerOf(const event& ev);
+
 // `bev` as what it is; null and a logged warning when it is of another kind.
 SocketBufferevent* SocketOf(bufferevent* bev, const char* function);
 

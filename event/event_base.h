@@ -136,6 +136,8 @@ struct event_base {
   // The process that the kernel objects of this base belong to; see fork.h.
   uint64_t owner = 0;
   uint64_t points_owner = 0;  // the process that those who listen belong to
+  // The turn whose queues were told, counted as stats.turns counts; 0: none.
+  uint64_t queues_told_turn = 0;
 
   // Room for the floors above, which the loop knows nothing of: freed memory
   // that buffers keep for reuse. `free_pool` is called with the pool when the

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "event/fork.h"
+#include "event/load_scope.h"
 #include "trace/json_trace.h"
 #include "trace/slow.h"
 #include "util/log.h"
@@ -144,6 +145,22 @@ void TellEnd(event_base* base) {
   base->points.Clear();
 }
 
+void TellQueues(event_base* base) {
+  if (base->queues_told_turn == base->stats.turns) return;
+  base->queues_told_turn = base->stats.turns;
+  for (int priority = 0; priority < base->active.priorities(); ++priority) {
+    int64_t count = 0;
+    for (event_callback* callback = base->active.Front(priority);
+         callback != nullptr; callback = ActiveQueues::Next(callback)) {
+      ++count;
+    }
+    if (count == 0) continue;
+    evoke_point point = BarePoint(EVOKE_POINT_QUEUE, count);
+    point.what = static_cast<short>(priority);
+    TellPoint(base, point);
+  }
+}
+
 evoke_point PointOf(const event_callback* callback) {
   evoke_point point = BarePoint(EVOKE_POINT_CALLBACK);
   point.object = callback;
@@ -202,6 +219,8 @@ void StartPointsFromEnvironment(event_base* base) {
   if (file != nullptr && *file != '\0') evoke_trace_start(base, file);
   long limit_ms = NumberFromEnvironment("EVOKE_SLOW_MS", 1, kMostSlowMillis, 0);
   if (limit_ms > 0) evoke_warn_slow(base, static_cast<int>(limit_ms));
+  const char* scope = secure_getenv("EVOKE_SCOPE");
+  if (scope != nullptr && *scope != '\0') StartScope(base, scope);
 }
 
 }  // namespace evoke

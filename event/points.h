@@ -36,6 +36,8 @@ ABSL_ATTRIBUTE_COLD void TellTurn(event_base* base);
 ABSL_ATTRIBUTE_COLD void TellIo(evoke_point_kind kind, evutil_socket_t fd,
                                 int64_t bytes);
 ABSL_ATTRIBUTE_COLD void TellEnd(event_base* base);
+// Tells of the active queues, once a turn.
+ABSL_ATTRIBUTE_COLD void TellQueues(event_base* base);
 
 // The point that `callback`, which is about to run, is.
 ABSL_ATTRIBUTE_COLD evoke_point PointOf(const event_callback* callback);

@@ -141,6 +141,7 @@ ABSL_ATTRIBUTE_NOINLINE void Run(event_base* base, event_callback* callback)
 ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void RunAndTell(
     event_base* base, event_callback* callback)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
+  TellQueues(base);
   evoke_point point = PointOf(callback);
   TellPoint(base, point);
   event_base* outer = std::exchange(t_told_base, base);

@@ -470,7 +470,12 @@ void event_active(event* ev, int result, short ncalls) {
 int event_remove_timer(event* ev) {
   if (!HasBase(ev, __func__)) return -1;
   evoke::MutexLock lock(ev->ev_base->lock);
+  const bool had_timer = (ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0;
   int result = evoke::RemoveTimer(ev);
+  if (had_timer && ev->ev_base->points.watched_locked()) {
+    const bool waits = (ev->ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
+    evoke::TellPointOf(waits ? EVOKE_POINT_ADD : EVOKE_POINT_DEL, ev);
+  }
   if (ev->ev_base->waiting) evoke::WakeAfterDelete(ev->ev_base);
   return result;
 }

@@ -6,7 +6,8 @@
 # cc_binary(linkshared) would link libstdc++ into it; here the C compiler's
 # driver, which knows of no libstdc++, is called with exactly the flags below.
 # -z defs makes the link fail if anything but libc, and what `needs` names, is
-# needed.
+# needed; a library that is loaded into a program takes the rest from that
+# (`only`).
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
 
@@ -31,15 +32,19 @@ def _member_name(obj, owner):
 def _objects(ctx):
     """Every object of our own layers -> its name in the archive.
 
-    Those that are in a library of `needs` are left out.
+    Those that are in a library of `needs` are left out, and with `only` all
+    that are in none of these layers.
     """
     seen = {}
+    only = [layer.label for layer in ctx.attr.only]
     others = {}
     for library in ctx.attr.needs:
         others.update(library[CLibraryInfo].objects)
     for dep in ctx.attr.deps:
         for linker_input in dep[CcInfo].linking_context.linker_inputs.to_list():
             if linker_input.owner.workspace_name != ctx.label.workspace_name:
+                continue
+            if only and linker_input.owner not in only:
                 continue
             for library in linker_input.libraries:
                 for obj in library.pic_objects or library.objects or []:
@@ -95,10 +100,12 @@ rm -f "$out"
         "-Wl,-soname," + ctx.attr.soname,
         "-Wl,--version-script=" + ctx.file.version_script.path,
         "-Wl,--as-needed",
-        "-Wl,-z,defs,-z,relro,-z,now",
+        "-Wl,-z,relro,-z,now",
         "-Wl,-Bsymbolic-functions",
         "-Wl,-O1",
     ])
+    if not ctx.attr.only:
+        args.add("-Wl,-z,defs")
     args.add("-o", shared)
     args.add_all([obj for obj, _ in objects])
     args.add_all(needed)
@@ -130,6 +137,11 @@ c_library = rule(
         "needs": attr.label_list(
             providers = [CLibraryInfo],
             doc = "libraries that this one is linked with instead of containing them",
+        ),
+        "only": attr.label_list(
+            providers = [CcInfo],
+            doc = "if any, the layers that are in it; what they need of others " +
+                  "belongs to the program that loads it",
         ),
         "real_name": attr.string(mandatory = True, doc = "file name of the shared object"),
         "soname": attr.string(mandatory = True),

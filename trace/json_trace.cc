@@ -130,6 +130,8 @@ void JsonTrace::Tell(PointSink* sink, const evoke_point& point) {
       if (self->in_turn_) self->End(point, "");
       self->in_turn_ = false;
       break;
+    case EVOKE_POINT_QUEUE:
+      break;  // its callbacks follow
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <evoke/extend.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,4 +115,12 @@ extern "C" void event_set_fatal_callback(event_fatal_cb callback) {
 
 extern "C" void event_enable_debug_logging(ev_uint32_t which) {
   evoke::g_debug_logging = which != EVENT_DBG_NONE;
+}
+
+extern "C" void evoke_log(int severity, const char* message) {
+  if (severity == EVENT_LOG_MSG) {
+    evoke::LogMessage("%s", message);
+  } else {
+    evoke::LogWarn("%s", message);
+  }
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <evoke/extend.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,5 +89,14 @@ void* event_mm_malloc_(size_t size) { return evoke::Allocate(size); }
 
 void event_mm_free_(void* memory);
 void event_mm_free_(void* memory) { evoke::Free(memory); }
+
+void* evoke_realloc(void* memory, size_t bytes) {
+  if (bytes == 0) {
+    evoke::Free(memory);
+    return nullptr;
+  }
+  if (memory == nullptr) return evoke::Allocate(bytes);
+  return evoke::Reallocate(memory, bytes);
+}
 
 }  // extern "C"

@@ -65,6 +65,7 @@ for file in \
   usr/lib/evoke/include/event2/thread.h \
   usr/lib/evoke/lib/libevent{,_core,_pthreads}-2.1.so.7 \
   usr/lib/evoke/lib/libevent{,_core,_pthreads}.{a,so} \
+  usr/lib/evoke/lib/libevoke_scope.{a,so,so.1} \
   usr/lib/evoke/lib/pkgconfig/libevent_core.pc \
   usr/share/doc/evoke/{copyright,changelog.gz,drop-in.md,differences.md} \
   usr/share/doc/evoke/examples/systemd-drop-in.conf \

@@ -8,6 +8,7 @@
 #   check.sh dynamic   SONAME FILE [NEEDED...]
 #                                       soname, libraries needed beside libc,
 #                                       versions, constructors
+#   check.sh host      FILE HOST...     what FILE needs is in libc or each HOST
 #   check.sh declared  INCLUDE FILE...  the headers declare what FILEs export
 #
 # Prints each offence on a line of its own; exit status 1 when there is any.
@@ -105,6 +106,20 @@ check_dynamic() {
   # linked with it.
   { nm --dynamic --defined-only --with-symbol-versions "$file" | awk '$3 ~ /@/ { print $3 }'; } |
     none_of "$file has a version on" || failed=1
+  return $failed
+}
+
+# What carries a version is libc's; the weak names are the compiler's.
+check_host() {
+  local file=$1 host failed=0
+  shift
+  nm --dynamic --undefined-only "$file" |
+    awk '$1 == "U" && $2 !~ /@/ { print $2 }' | sort -u >"$TEST_TMPDIR/wanted"
+  [[ -s $TEST_TMPDIR/wanted ]] || { echo "$file needs nothing"; failed=1; }
+  for host; do
+    comm -23 "$TEST_TMPDIR/wanted" <(defined "$host") |
+      none_of "$file needs, and $host has not," || failed=1
+  done
   return $failed
 }
 

@@ -82,6 +82,13 @@ expect 1 "needs: not libm.so.6" dynamic good.so.7 good.so libm.so.6
 expect 1 "when it is loaded or unloaded, by: .init_array" \
   dynamic constructor.so.7 constructor.so
 expect 1 "has thread-local variables of: 0x000190 bytes" dynamic local.so.7 local.so
+build guest <<'END'
+extern "C" int event_base_new();
+extern "C" int evoke_nowhere();
+extern "C" int evoke_scope_start() { return event_base_new() + evoke_nowhere(); }
+END
+expect 1 "guest.so needs, and good.so has not,: evoke_nowhere" host guest.so good.so
+expect 1 "good.so needs nothing" host good.so good.so
 # No function of theirs is promised for later.
 export NOT_YET_DEFINED=/dev/null
 expect 1 "declared, but not in good.so: evoke_function_7" declared "$PWD/include" good.so

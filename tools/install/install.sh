@@ -79,9 +79,14 @@ for name in event_core event event_pthreads; do
   ln -sf "lib$name-2.1.so.7.0.1" "$lib/lib$name.so"
 done
 
+# Looked for beside the libraries above when EVOKE_SCOPE asks for it.
+install_file "$from/lib/libevoke_scope.a" "$lib/libevoke_scope.a"
+install_file "$from/lib/libevoke_scope.so.1" "$lib/libevoke_scope.so.1"
+ln -sf libevoke_scope.so.1 "$lib/libevoke_scope.so"
+
 # lib/pkgconfig -> ../.., lib/x86_64-linux-gnu/pkgconfig -> ../../..
 up=$(printf '%s' "$libdir/pkgconfig" | sed 's|[^/][^/]*|..|g')
-for name in event event_core event_pthreads; do
+for name in event event_core event_pthreads evoke_scope; do
   # As libevent's own: with evthread_use_pthreads() comes all the rest.
   requires=
   [ "$name" != event_pthreads ] || requires='

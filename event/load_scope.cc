@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "event/load_scope.h"
+
+#include <dlfcn.h>
+#include <evoke/scope.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/log.h"
+
+// There if the program is linked with the library; else it is loaded.
+extern "C" int evoke_scope_start(event_base* base, const char* address)
+    __attribute__((weak));
+// libc.a has one that cannot do much, and that every linker warns of; so a
+// program without any shared library has none.
+extern "C" void* dlopen(const char* file, int mode) __attribute__((weak));
+extern "C" void* dlsym(void* handle, const char* name) __attribute__((weak));
+extern "C" char* dlerror(void) __attribute__((weak));
+
+namespace evoke {
+
+namespace {
+
+constexpr char kFile[] = "libevoke_scope.so.1";
+
+using StartFunction = int (*)(event_base* base, const char* address);
+
+// Loaded once, never unloaded.
+StartFunction g_start = nullptr;
+// Said once, not for each base.
+bool g_said = false;
+
+void Say(const char* why) {
+  if (__atomic_exchange_n(&g_said, true, __ATOMIC_RELAXED)) return;
+  LogWarn("EVOKE_SCOPE: %s", why);
+}
+
+// Beside the library that this is a part of: never by a search path, where
+// another version may be.
+StartFunction Load() {
+  if (dlopen == nullptr || dlsym == nullptr || dlerror == nullptr) {
+    Say("a program without shared libraries shows its loop if it is linked "
+        "with -levoke_scope");
+    return nullptr;
+  }
+  Dl_info self;
+  char path[PATH_MAX];
+  // A name that is in this library alone, wherever the program has others.
+  if (dladdr(reinterpret_cast<void*>(&g_start), &self) == 0 ||
+      self.dli_fname == nullptr) {
+    Say("its own library cannot be found");
+    return nullptr;
+  }
+  const char* slash = strrchr(self.dli_fname, '/');
+  const int directory =
+      slash == nullptr ? 0 : static_cast<int>(slash + 1 - self.dli_fname);
+  if (snprintf(path, sizeof(path), "%.*s%s", directory, self.dli_fname,
+               kFile) >= static_cast<int>(sizeof(path))) {
+    Say("its own library cannot be found");
+    return nullptr;
+  }
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  // What it needs of us is hidden if we were loaded as a part of a plug-in.
+  if (library == nullptr &&
+      dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL) != nullptr) {
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  }
+  if (library == nullptr) {
+    const char* why = dlerror();
+    Say(why != nullptr ? why : path);
+    return nullptr;
+  }
+  return reinterpret_cast<StartFunction>(dlsym(library, "evoke_scope_start"));
+}
+
+StartFunction Find() {
+  if (evoke_scope_start != nullptr) return evoke_scope_start;
+  StartFunction start = __atomic_load_n(&g_start, __ATOMIC_ACQUIRE);
+  if (start == nullptr) {
+    // The loader sees to it that two threads get one library.
+    start = Load();
+    __atomic_store_n(&g_start, start, __ATOMIC_RELEASE);
+  }
+  return start;
+}
+
+}  // namespace
+
+void StartScope(event_base* base, const char* address) {
+  StartFunction start = Find();
+  if (start != nullptr) start(base, address);
+}
+
+}  // namespace evoke

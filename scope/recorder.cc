@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "scope/recorder.h"
+
+#include <event2/event_struct.h>
+#include <string.h>
+
+#include <algorithm>
+
+#include "scope/memory.h"
+
+namespace evoke::scope {
+
+namespace {
+
+constexpr int kNotKept = -1;
+constexpr int kOwn = -2;
+constexpr int64_t kNanosPerMicro = 1000;
+constexpr int64_t kNanosPerSecond = 1000000000;
+// The microseconds of a deadline; above them are marks of the library's own.
+constexpr int64_t kMicrosMask = 0xfffff;
+
+bool IsOfEvent(const evoke_point& point) {
+  return point.source == EVOKE_SOURCE_EVENT ||
+         point.source == EVOKE_SOURCE_SIGNAL;
+}
+
+const event* EventOf(const void* object) {
+  return static_cast<const event*>(object);
+}
+
+}  // namespace
+
+Recorder::~Recorder() {
+  Free(turns_);
+  Free(fds_);
+}
+
+bool Recorder::Init() {
+  turns_ = AllocateZeroed<TurnRecord>(kTurns);
+  return turns_ != nullptr;
+}
+
+int64_t Recorder::first_turn() const {
+  return std::max<int64_t>(0, recorded_ - kTurns);
+}
+
+// Descriptors and events of the page itself never come to the table.
+void Recorder::Tell(const evoke_point& point) {
+  switch (point.kind) {
+    case EVOKE_POINT_TURN:
+      BeginTurn(point);
+      return;
+    case EVOKE_POINT_ADD:
+      if (!is_own_(point.object)) Added(point);
+      return;
+    case EVOKE_POINT_DEL:
+      if (!is_own_(point.object)) Deleted(point);
+      return;
+    case EVOKE_POINT_CALLBACK:
+      BeginCallback(point);
+      return;
+    case EVOKE_POINT_CALLBACK_DONE:
+      EndCallback(point);
+      return;
+    case EVOKE_POINT_READ:
+    case EVOKE_POINT_WRITE:
+      Moved(point);
+      return;
+    case EVOKE_POINT_WAIT:
+      if (peek_soon_) PeekAll();
+      break;
+    default:
+      break;
+  }
+  if (now_ == nullptr) return;
+  switch (point.kind) {
+    case EVOKE_POINT_WAIT:
+      now_->wait_ns = point.time_ns;
+      now_->timeout_us = point.value;
+      break;
+    case EVOKE_POINT_WAIT_DONE:
+      now_->done_ns = point.time_ns;
+      now_->ready = static_cast<int>(point.value);
+      break;
+    case EVOKE_POINT_QUEUE:
+      now_->queued[std::min<int>(point.what, kPriorities - 1)] +=
+          static_cast<int>(point.value);
+      break;
+    case EVOKE_POINT_WAKE:
+      ++now_->wakes;
+      break;
+    default:
+      break;
+  }
+}
+
+void Recorder::BeginTurn(const evoke_point& point) {
+  EndTurn(point.time_ns);
+  now_ = &turns_[recorded_ % kTurns];
+  ++recorded_;
+  memset(now_, 0, sizeof(*now_));
+  now_->number = point.value;
+  now_->start_ns = point.time_ns;
+  own_calls_ = 0;
+  depth_ = 0;
+}
+
+void Recorder::EndTurn(int64_t now_ns) {
+  if (now_ == nullptr) return;
+  now_->end_ns = now_ns;
+  if (IsOwnTurn()) {
+    ++own_turns_;
+    --recorded_;
+  } else if (own_calls_ > 0) {
+    // They are queued at one priority, the middle one.
+    int& queued = now_->queued[std::min(own_priority_, kPriorities - 1)];
+    queued = std::max(0, queued - own_calls_);
+    now_->ready = std::max(0, now_->ready - own_calls_);
+  }
+  now_ = nullptr;
+}
+
+void Recorder::Added(const evoke_point& point) {
+  if (now_ != nullptr) ++now_->added;
+  WaitingEvent* waiting = events_.Put(point.object);
+  if (waiting == nullptr) return;
+  const event* ev = EventOf(point.object);
+  waiting->function = point.function;
+  waiting->added_ns = point.time_ns;
+  waiting->is_signal = point.source == EVOKE_SOURCE_SIGNAL;
+  waiting->fd = point.fd;
+  waiting->what = point.what;
+  waiting->priority = ev->ev_evcallback.evcb_pri;
+  waiting->deadline_ns = waiting->timeout_ns = -1;
+  if (point.value >= 0) {
+    waiting->timeout_ns = point.value * kNanosPerMicro;
+    waiting->deadline_ns = point.time_ns + waiting->timeout_ns;
+  }
+  Peek(ev);
+}
+
+void Recorder::Deleted(const evoke_point& point) {
+  if (now_ != nullptr) ++now_->deleted;
+  events_.Remove(point.object);
+  Peek(EventOf(point.object));
+}
+
+void Recorder::Seed(const event* ev) {
+  constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
+  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits) ||
+      (ev->ev_evcallback.evcb_flags & EVLIST_INTERNAL)) {
+    return;
+  }
+  WaitingEvent* waiting = events_.Put(ev);
+  if (waiting == nullptr) return;
+  waiting->function = reinterpret_cast<evoke_function>(
+      ev->ev_evcallback.evcb_cb_union.evcb_callback);
+  waiting->is_signal = (ev->ev_events & EV_SIGNAL) != 0;
+  waiting->fd = ev->ev_fd;
+  waiting->what = ev->ev_events;
+  waiting->priority = ev->ev_evcallback.evcb_pri;
+  if (ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) {
+    waiting->deadline_ns =
+        ev->ev_timeout.tv_sec * kNanosPerSecond +
+        (ev->ev_timeout.tv_usec & kMicrosMask) * kNanosPerMicro;
+  }
+  Peek(ev);
+}
+
+void Recorder::Peek(const event* ev) {
+  evoke_buffers buffers;
+  if ((ev->ev_events & EV_SIGNAL) || ev->ev_fd < 0 ||
+      evoke_peek_buffers(ev, &buffers) != 0) {
+    return;
+  }
+  FdRecord* record = FdAt(ev->ev_fd);
+  if (record == nullptr) return;
+  // Another bufferevent, so another connection, with the number of an old one.
+  if (record->buffers.bufferevent != nullptr &&
+      record->buffers.bufferevent != buffers.bufferevent) {
+    memset(record, 0, sizeof(*record));
+  }
+  record->buffers = buffers;
+}
+
+// What waits in a base is alive while the base is locked.
+void Recorder::PeekAll() {
+  peek_soon_ = false;
+  for (const WaitingEvent& waiting : events_) {
+    if (waiting.object != nullptr) Peek(EventOf(waiting.object));
+  }
+}
+
+void Recorder::Moved(const evoke_point& point) {
+  FdRecord* record = point.value > 0 ? FdAt(point.fd) : nullptr;
+  if (record == nullptr) return;
+  const bool is_read = point.kind == EVOKE_POINT_READ;
+  (is_read ? record->read_bytes : record->written_bytes) +=
+      static_cast<uint64_t>(point.value);
+  if (now_ == nullptr) return;
+  if (now_->wait_ns == 0) now_->sent_bytes += point.value;
+  (is_read ? now_->read_bytes : now_->written_bytes) += point.value;
+}
+
+void Recorder::BeginCallback(const evoke_point& point) {
+  int place = kNotKept;
+  // A new connection, which only has the number of an old one.
+  if (point.source == EVOKE_SOURCE_LISTENER) ForgetFd(point.fd);
+  if (is_own_(point.object)) {
+    ++own_calls_;
+    own_priority_ = EventOf(point.object)->ev_evcallback.evcb_pri;
+    place = kOwn;
+  } else if (now_ != nullptr) {
+    ++now_->callbacks;
+    if (IsOfEvent(point) && (point.what & EV_TIMEOUT)) ++now_->timers;
+    if (now_->kept < kCallbacksATurn) {
+      place = now_->kept++;
+      now_->callback[place] = {
+          .function = point.function,
+          .start_ns = point.time_ns,
+          .end_ns = 0,
+          .late_us = point.value,
+          .fd = point.fd,
+          .what = point.what,
+          .source = static_cast<uint8_t>(point.source),
+          .depth = static_cast<uint8_t>(std::min(depth_, 255)),
+      };
+    }
+  }
+  if (depth_ < kDepth) stack_[depth_] = place;
+  ++depth_;
+}
+
+void Recorder::EndCallback(const evoke_point& point) {
+  if (depth_ == 0) return;
+  --depth_;
+  int place = depth_ < kDepth ? stack_[depth_] : kNotKept;
+  if (place < 0 || now_ == nullptr) return;
+  CallbackRecord& call = now_->callback[place];
+  call.end_ns = point.time_ns;
+  NoteFunction(call);
+  if (call.source == EVOKE_SOURCE_SIGNAL) return;
+  FdRecord* record = FdAt(call.fd);
+  if (record == nullptr) return;
+  ++record->callbacks;
+  // Once: what runs for the same descriptor within it is a part of it.
+  for (int i = std::min(depth_, kDepth) - 1; i >= 0; --i) {
+    if (stack_[i] >= 0 && now_->callback[stack_[i]].fd == call.fd) return;
+  }
+  record->busy_ns += call.end_ns - call.start_ns;
+}
+
+void Recorder::NoteFunction(const CallbackRecord& call) {
+  if (call.function == nullptr) return;
+  const int64_t took_ns = call.end_ns - call.start_ns;
+  FunctionRecord* end = functions_ + function_count_;
+  FunctionRecord* found = std::find_if(functions_, end, [&](const auto& f) {
+    return f.function == call.function && f.source == call.source;
+  });
+  if (found == end) {
+    if (function_count_ == kSlowest) return;
+    ++function_count_;
+    *found = {call.function, 0, 0, -1, 0, -1, call.source};
+  }
+  ++found->calls;
+  found->total_ns += took_ns;
+  if (took_ns > found->longest_ns) {
+    found->longest_ns = took_ns;
+    found->longest_turn = now_->number;
+    found->longest_fd = call.fd;
+  }
+}
+
+FdRecord* Recorder::FdAt(evutil_socket_t fd) {
+  if (fd < 0 || fd >= kMostFds) return nullptr;
+  if (fd >= fd_count_) {
+    int count = std::max(fd + 1, std::min(fd_count_ * 2 + 64, kMostFds));
+    void* more =
+        evoke_realloc(fds_, static_cast<size_t>(count) * sizeof(FdRecord));
+    if (more == nullptr) return nullptr;
+    fds_ = static_cast<FdRecord*>(more);
+    memset(fds_ + fd_count_, 0,
+           static_cast<size_t>(count - fd_count_) * sizeof(FdRecord));
+    fd_count_ = count;
+  }
+  return &fds_[fd];
+}
+
+void Recorder::ForgetFd(evutil_socket_t fd) {
+  if (fd >= 0 && fd < fd_count_) memset(&fds_[fd], 0, sizeof(FdRecord));
+}
+
+}  // namespace evoke::scope
