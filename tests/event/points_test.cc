@@ -220,6 +220,47 @@ TEST_P(PointsTest, TheEnvironmentIsAskedUnlessTheBaseIgnoresIt) {
   unsetenv("EVOKE_SLOW_MS");
 }
 
+TEST_P(PointsTest, QueuesAreToldBeforeTheFirstCallbackOfATurn) {
+  event_base_priority_init(base(), 3);
+  Listen();
+  TestEvent urgent(base(), -1, 0, [](short) {});
+  TestEvent idle1(base(), -1, 0, [](short) {});
+  TestEvent idle2(base(), -1, 0, [](short) {});
+  event_priority_set(urgent.get(), 0);
+  event_priority_set(idle1.get(), 2);
+  event_priority_set(idle2.get(), 2);
+  for (TestEvent* ev : {&urgent, &idle1, &idle2}) {
+    event_active(ev->get(), EV_TIMEOUT, 1);
+  }
+  EXPECT_EQ(Loop(), 1);
+  std::string queues;
+  for (const evoke_point& point : told_) {
+    if (point.kind == EVOKE_POINT_TURN) queues += "T";
+    if (point.kind == EVOKE_POINT_CALLBACK) queues += "C";
+    if (point.kind == EVOKE_POINT_QUEUE) {
+      queues += " " + std::to_string(point.what) + ":" +
+                std::to_string(point.value) + " ";
+    }
+  }
+  EXPECT_EQ(queues, "T 0:1  2:2 CT 2:2 CCT");
+}
+
+TEST_P(PointsTest, AnEventThatLosesItsTimeoutIsTold) {
+  Listen();
+  SocketPair pair;
+  TestEvent reads(base(), pair[0], EV_READ, [](short) {});
+  TestEvent timer(base(), -1, 0, [](short) {});
+  reads.AddMicros(1000000);
+  timer.AddMicros(1000000);
+  event_remove_timer(reads.get());
+  event_remove_timer(reads.get());  // it has none
+  event_remove_timer(timer.get());
+  EXPECT_EQ(Kinds(), "AAAD");
+  EXPECT_EQ(told_[2].object, reads.get());
+  EXPECT_EQ(told_[2].value, -1);
+  EXPECT_EQ(told_[3].object, timer.get());
+}
+
 EVOKE_ON_EVERY_BACKEND(PointsTest);
 
 }  // namespace

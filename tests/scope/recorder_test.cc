@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What is put together from the points of real loops.
+#include "scope/recorder.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/backend_test.h"
+
+namespace evoke::scope {
+namespace {
+
+using evoke::testing::BackendTest;
+using evoke::testing::SocketPair;
+using evoke::testing::TestEvent;
+
+class RecorderTest : public BackendTest {
+ protected:
+  void SetUp() override {
+    BackendTest::SetUp();
+    ASSERT_TRUE(recorder_.Init());
+  }
+  void TearDown() override { base_.reset(); }
+
+  void Listen() {
+    watch_ = evoke_watch_points(
+        base(),
+        [](const evoke_point* point, void* arg) {
+          static_cast<Recorder*>(arg)->Tell(*point);
+        },
+        &recorder_);
+    ASSERT_NE(watch_, nullptr);
+  }
+
+  const WaitingEvent* Find(const event* ev) const {
+    for (const WaitingEvent& waiting : recorder_.events()) {
+      if (waiting.object == ev) return &waiting;
+    }
+    return nullptr;
+  }
+
+  // The turns that are complete.
+  std::vector<const TurnRecord*> Turns() const {
+    std::vector<const TurnRecord*> turns;
+    for (int64_t i = recorder_.first_turn(); i < recorder_.turn_count(); ++i) {
+      turns.push_back(&recorder_.turn(i));
+    }
+    return turns;
+  }
+
+  Recorder recorder_;
+  evoke_watch* watch_ = nullptr;
+};
+
+TEST_P(RecorderTest, AnEventWaitsFromAddingToDeleting) {
+  Listen();
+  SocketPair pair;
+  TestEvent reads(base(), pair[0], EV_READ | EV_PERSIST, [](short) {});
+  EXPECT_EQ(Find(reads.get()), nullptr);
+  reads.Add();
+  const WaitingEvent* waiting = Find(reads.get());
+  ASSERT_NE(waiting, nullptr);
+  EXPECT_EQ(waiting->fd, pair[0]);
+  EXPECT_EQ(waiting->what, EV_READ | EV_PERSIST);
+  EXPECT_EQ(waiting->deadline_ns, -1);
+  EXPECT_FALSE(waiting->is_signal);
+  // Its timeout comes and goes.
+  reads.AddMicros(60000000);
+  EXPECT_GT(Find(reads.get())->deadline_ns, 0);
+  EXPECT_NEAR(Find(reads.get())->timeout_ns, 60e9, 1e9);
+  event_remove_timer(reads.get());
+  EXPECT_EQ(Find(reads.get())->deadline_ns, -1);
+  reads.Del();
+  EXPECT_EQ(Find(reads.get()), nullptr);
+
+  TestEvent timer(base(), -1, 0, [](short) {});
+  timer.AddMicros(60000000);
+  ASSERT_NE(Find(timer.get()), nullptr);
+  event_remove_timer(timer.get());
+  EXPECT_EQ(Find(timer.get()), nullptr);
+}
+
+TEST_P(RecorderTest, FiredOnceItWaitsNoMore) {
+  Listen();
+  TestEvent once(base(), -1, 0, [](short) {});
+  once.AddMicros(1);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(Find(once.get()), nullptr);
+  int fired = 0;
+  TestEvent again(base(), -1, EV_PERSIST, [&](short) {
+    if (++fired == 3) event_base_loopbreak(base());
+  });
+  again.AddMicros(1000);
+  const int64_t first_ns = Find(again.get())->deadline_ns;
+  Loop();
+  ASSERT_NE(Find(again.get()), nullptr);
+  EXPECT_GT(Find(again.get())->deadline_ns, first_ns);
+}
+
+TEST_P(RecorderTest, WhatWaitedBeforeIsSeeded) {
+  SocketPair pair;
+  TestEvent reads(base(), pair[0], EV_READ | EV_PERSIST, [](short) {});
+  reads.AddMicros(60000000);
+  TestEvent idle(base(), pair[1], EV_READ, [](short) {});
+  TestEvent signal(base(), SIGUSR1, EV_SIGNAL | EV_PERSIST, [](short) {});
+  signal.Add();
+  Listen();
+  event_base_foreach_event(
+      base(),
+      [](const event_base*, const event* ev, void* arg) {
+        static_cast<Recorder*>(arg)->Seed(ev);
+        return 0;
+      },
+      &recorder_);
+  ASSERT_NE(Find(reads.get()), nullptr);
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const int64_t left_ns = Find(reads.get())->deadline_ns -
+                          (now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+  EXPECT_NEAR(left_ns, 60e9, 30e9);
+  EXPECT_EQ(Find(idle.get()), nullptr);
+  ASSERT_NE(Find(signal.get()), nullptr);
+  EXPECT_TRUE(Find(signal.get())->is_signal);
+  EXPECT_EQ(recorder_.events().count(), 2u);
+}
+
+TEST_P(RecorderTest, ATurnHasItsTimesAndCallbacks) {
+  Listen();
+  SocketPair pair;
+  TestEvent reads(base(), pair[0], EV_READ, [&](short) {
+    char bytes[8];
+    EXPECT_EQ(read(pair[0], bytes, sizeof(bytes)), 1);
+  });
+  reads.Add();
+  EXPECT_EQ(write(pair[1], "x", 1), 1);
+  EXPECT_EQ(Loop(), 1);
+  ASSERT_EQ(Turns().size(), 1u);
+  const TurnRecord& turn = *Turns()[0];
+  EXPECT_EQ(turn.number, 0);
+  EXPECT_LE(turn.start_ns, turn.wait_ns);
+  EXPECT_LE(turn.wait_ns, turn.done_ns);
+  EXPECT_LE(turn.done_ns, turn.end_ns);
+  EXPECT_EQ(turn.ready, 1);
+  EXPECT_EQ(turn.timeout_us, -1);
+  EXPECT_EQ(turn.callbacks, 1);
+  EXPECT_EQ(turn.timers, 0);
+  EXPECT_EQ(turn.deleted, 1);
+  ASSERT_EQ(turn.kept, 1);
+  EXPECT_EQ(turn.callback[0].fd, pair[0]);
+  EXPECT_EQ(turn.callback[0].what & EV_READ, EV_READ);
+  EXPECT_EQ(turn.callback[0].source, EVOKE_SOURCE_EVENT);
+  EXPECT_EQ(turn.callback[0].depth, 0);
+  EXPECT_LE(turn.callback[0].start_ns, turn.callback[0].end_ns);
+  ASSERT_NE(recorder_.fd(pair[0]), nullptr);
+  EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 1u);
+  ASSERT_EQ(recorder_.function_count(), 1);
+  EXPECT_EQ(recorder_.functions()[0].calls, 1u);
+  EXPECT_EQ(recorder_.functions()[0].longest_fd, pair[0]);
+}
+
+TEST_P(RecorderTest, CountsTheQueuesByPriority) {
+  event_base_priority_init(base(), 3);
+  Listen();
+  std::vector<std::unique_ptr<TestEvent>> events;
+  // One at 0, two at 1, three at 2, all active at once.
+  for (int priority = 0; priority < 3; ++priority) {
+    for (int i = 0; i <= priority; ++i) {
+      events.push_back(
+          std::make_unique<TestEvent>(base(), -1, 0, [](short) {}));
+      event_priority_set(events.back()->get(), priority);
+      event_active(events.back()->get(), EV_TIMEOUT, 1);
+    }
+  }
+  EXPECT_EQ(Loop(), 1);
+  // Each turn runs the most urgent queue.
+  ASSERT_EQ(Turns().size(), 3u);
+  for (int turn = 0; turn < 3; ++turn) {
+    for (int priority = 0; priority < 3; ++priority) {
+      EXPECT_EQ(Turns()[turn]->queued[priority],
+                priority < turn ? 0 : priority + 1)
+          << "turn " << turn << ", priority " << priority;
+    }
+    EXPECT_EQ(Turns()[turn]->callbacks, turn + 1);
+  }
+}
+
+TEST_P(RecorderTest, KeepsTheLastTurnsAndTheFirstCallbacks) {
+  Listen();
+  int left = 3 * kTurns;
+  TestEvent again(base(), -1, 0, [&](short) {
+    if (--left > 0) again.AddMicros(0);  // in the next turn
+  });
+  event_active(again.get(), EV_TIMEOUT, 1);
+  EXPECT_EQ(Loop(), 1);
+  ASSERT_EQ(Turns().size(), static_cast<size_t>(kTurns - 1));
+  for (size_t i = 1; i < Turns().size(); ++i) {
+    EXPECT_EQ(Turns()[i]->number, Turns()[i - 1]->number + 1);
+  }
+  std::vector<std::unique_ptr<TestEvent>> events;
+  for (int i = 0; i < kCallbacksATurn + 10; ++i) {
+    events.push_back(std::make_unique<TestEvent>(base(), -1, 0, [](short) {}));
+    event_active(events.back()->get(), EV_TIMEOUT, 1);
+  }
+  EXPECT_EQ(Loop(), 1);
+  const TurnRecord& last = *Turns().back();
+  EXPECT_EQ(last.callbacks, kCallbacksATurn + 10);
+  EXPECT_EQ(last.kept, kCallbacksATurn);
+}
+
+TEST_P(RecorderTest, LooksIntoBufferevents) {
+  Listen();
+  SocketPair pair;
+  bufferevent* bev = bufferevent_socket_new(base(), pair[0], 0);
+  bufferevent_setwatermark(bev, EV_READ, 5, 100);
+  bufferevent_setwatermark(bev, EV_WRITE, 7, 0);
+  bufferevent_enable(bev, EV_READ);
+  ASSERT_NE(recorder_.fd(pair[0]), nullptr);
+  const evoke_buffers& held = recorder_.fd(pair[0])->buffers;
+  EXPECT_EQ(held.bufferevent, bev);
+  EXPECT_EQ(held.read_low, 5u);
+  EXPECT_EQ(held.read_high, 100u);
+  EXPECT_EQ(held.write_low, 7u);
+  EXPECT_EQ(held.write_high, 0u);
+
+  // The input is full: it waits no more, and its buffers are known.
+  std::string bytes(250, 'x');
+  EXPECT_EQ(write(pair[1], bytes.data(), bytes.size()), 250);
+  Loop(EVLOOP_ONCE);
+  Loop(EVLOOP_NONBLOCK);
+  EXPECT_EQ(Find(&bev->ev_read), nullptr);
+  EXPECT_EQ(recorder_.fd(pair[0])->buffers.input, 100u);
+  EXPECT_EQ(recorder_.fd(pair[0])->read_bytes, 100u);
+
+  // A peer that does not read: what is left in the output shows when asked for.
+  std::string much(1 << 22, 'y');
+  bufferevent_write(bev, much.data(), much.size());
+  Loop(EVLOOP_NONBLOCK);
+  bufferevent_write(bev, "more", 4);
+  recorder_.PeekSoon();
+  Loop(EVLOOP_NONBLOCK);
+  const FdRecord& record = *recorder_.fd(pair[0]);
+  EXPECT_GT(record.buffers.output, 0u);
+  EXPECT_EQ(record.buffers.output,
+            evbuffer_get_length(bufferevent_get_output(bev)));
+  EXPECT_EQ(record.buffers.output + record.written_bytes, (1u << 22) + 4);
+
+  // Another one on the same descriptor begins anew.
+  bufferevent_free(bev);
+  Loop(EVLOOP_NONBLOCK);
+  bev = bufferevent_socket_new(base(), pair[0], 0);
+  bufferevent* other = bufferevent_socket_new(base(), pair[0], 0);
+  bufferevent_free(bev);
+  bufferevent_enable(other, EV_READ);
+  if (recorder_.fd(pair[0])->buffers.bufferevent == other) {
+    EXPECT_EQ(recorder_.fd(pair[0])->buffers.read_high, 0u);
+  }
+  bufferevent_free(other);
+  Loop(EVLOOP_NONBLOCK);
+}
+
+// A bufferevent's callback runs within that of its event: its time is counted
+// once.
+TEST_P(RecorderTest, CountsTheTimeOfADescriptorOnce) {
+  Listen();
+  SocketPair pair;
+  bufferevent* bev = bufferevent_socket_new(base(), pair[0], 0);
+  bufferevent_setcb(
+      bev,
+      [](bufferevent*, void*) {
+        timespec nap = {0, 5000000};
+        nanosleep(&nap, nullptr);
+      },
+      nullptr, nullptr, nullptr);
+  bufferevent_enable(bev, EV_READ);
+  EXPECT_EQ(write(pair[1], "x", 1), 1);
+  Loop(EVLOOP_ONCE);
+  ASSERT_EQ(recorder_.turn_count(), 0);  // it ends when the next begins
+  const TurnRecord* turn = recorder_.turn_under_way();
+  ASSERT_NE(turn, nullptr);
+  ASSERT_EQ(turn->kept, 2);
+  EXPECT_EQ(turn->callback[0].depth, 0);
+  EXPECT_EQ(turn->callback[1].depth, 1);
+  EXPECT_EQ(turn->callback[1].source, EVOKE_SOURCE_BUFFEREVENT_READ);
+  EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 2u);
+  EXPECT_EQ(recorder_.fd(pair[0])->busy_ns,
+            turn->callback[0].end_ns - turn->callback[0].start_ns);
+  bufferevent_free(bev);
+}
+
+const event* g_own;
+
+TEST_P(RecorderTest, LeavesOutThePagesOwn) {
+  recorder_.set_is_own([](const void* object) { return object == g_own; });
+  Listen();
+  TestEvent own(base(), -1, 0, [](short) {});
+  TestEvent other(base(), -1, 0, [](short) {});
+  g_own = own.get();
+  own.AddMicros(1);
+  EXPECT_EQ(Loop(), 1);
+  // A turn that was all its own has no place.
+  EXPECT_EQ(recorder_.turn_count(), 0);
+  EXPECT_EQ(recorder_.own_turns(), 1);
+  EXPECT_EQ(recorder_.events().count(), 0u);
+  EXPECT_EQ(recorder_.function_count(), 0);
+  event_active(own.get(), EV_TIMEOUT, 1);
+  event_active(other.get(), EV_TIMEOUT, 1);
+  EXPECT_EQ(Loop(), 1);
+  const TurnRecord& last = *Turns().back();
+  EXPECT_EQ(last.callbacks, 1);
+  EXPECT_EQ(last.queued[0], 1);
+}
+
+EVOKE_ON_EVERY_BACKEND(RecorderTest);
+
+}  // namespace
+}  // namespace evoke::scope
