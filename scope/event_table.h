@@ -22,6 +22,7 @@ struct WaitingEvent {
   short what = 0;
   uint8_t priority = 0;
   bool is_signal = false;
+  bool is_internal = false;  // the library's: it wakes the loop, say
 };
 
 class EventTable {

@@ -186,7 +186,7 @@ function showFds(of) {
   by("fd_count").textContent = fds.length;
   rows(by("fds"), fds.map(entry => {
     const waits = entry.waits.length === 0 ? "nothing now" :
-      entry.waits.map(event => `${event.what} (priority ${event.priority})`).join(", ");
+      entry.waits.map(event => `${event.what} (priority ${event.priority}${event.internal ? ", the library's own" : ""})`).join(", ");
     const held = entry.buffers;
     const cells = [String(entry.fd), waits,
       held ? level(held.input, held.read_low, held.read_high) : "",

@@ -24,6 +24,10 @@ bool IsOfEvent(const evoke_point& point) {
          point.source == EVOKE_SOURCE_SIGNAL;
 }
 
+bool IsInternal(const event& ev) {
+  return (ev.ev_evcallback.evcb_flags & EVLIST_INTERNAL) != 0;
+}
+
 const event* EventOf(const void* object) {
   return static_cast<const event*>(object);
 }
@@ -131,6 +135,7 @@ void Recorder::Added(const evoke_point& point) {
   waiting->fd = point.fd;
   waiting->what = point.what;
   waiting->priority = ev->ev_evcallback.evcb_pri;
+  waiting->is_internal = IsInternal(*ev);
   waiting->deadline_ns = waiting->timeout_ns = -1;
   if (point.value >= 0) {
     waiting->timeout_ns = point.value * kNanosPerMicro;
@@ -147,10 +152,7 @@ void Recorder::Deleted(const evoke_point& point) {
 
 void Recorder::Seed(const event* ev) {
   constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
-  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits) ||
-      (ev->ev_evcallback.evcb_flags & EVLIST_INTERNAL)) {
-    return;
-  }
+  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits)) return;
   WaitingEvent* waiting = events_.Put(ev);
   if (waiting == nullptr) return;
   waiting->function = reinterpret_cast<evoke_function>(
@@ -159,6 +161,7 @@ void Recorder::Seed(const event* ev) {
   waiting->fd = ev->ev_fd;
   waiting->what = ev->ev_events;
   waiting->priority = ev->ev_evcallback.evcb_pri;
+  waiting->is_internal = IsInternal(*ev);
   if (ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) {
     waiting->deadline_ns =
         ev->ev_timeout.tv_sec * kNanosPerSecond +

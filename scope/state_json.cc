@@ -186,7 +186,9 @@ void AddFds(const StateOptions& options, const Recorder& recorder, Text* out) {
         between.Next();
         out->Add("{\"what\":");
         AddWhat(EVOKE_SOURCE_EVENT, events[i].what, out);
-        out->Format(",\"priority\":%d,\"name\":", events[i].priority);
+        out->Format(
+            ",\"priority\":%d,\"internal\":%s,\"name\":", events[i].priority,
+            events[i].is_internal ? "true" : "false");
         AddFunction(options, events[i].function, out);
         out->Add("}");
       }

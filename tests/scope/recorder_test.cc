@@ -132,7 +132,12 @@ TEST_P(RecorderTest, WhatWaitedBeforeIsSeeded) {
   EXPECT_EQ(Find(idle.get()), nullptr);
   ASSERT_NE(Find(signal.get()), nullptr);
   EXPECT_TRUE(Find(signal.get())->is_signal);
-  EXPECT_EQ(recorder_.events().count(), 2u);
+  // What waits for signals in the signal's place is the library's own.
+  size_t others = 0;
+  for (const WaitingEvent& waiting : recorder_.events()) {
+    others += waiting.object != nullptr && !waiting.is_internal;
+  }
+  EXPECT_EQ(others, 2u);
 }
 
 TEST_P(RecorderTest, ATurnHasItsTimesAndCallbacks) {

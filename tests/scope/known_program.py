@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The program of program.c with EVOKE_SCOPE in its environment, and its page."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+
+PATIENCE_S = 60
+
+
+def until(condition, what="the condition"):
+    """What `condition` returns, as soon as that is true."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"waited too long for {what}"
+        time.sleep(0.02)
+
+
+class Program:
+    """Runs as long as the `with`; its URL, its page's state, and its own word."""
+
+    def __init__(self, *command, **environment):
+        environment = {"EVOKE_SCOPE": "127.0.0.1:0", **environment}
+        self.process = subprocess.Popen(
+            command, env=dict(os.environ, **environment), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.url = None
+
+    def __enter__(self):
+        line = self.process.stderr.readline()
+        found = re.fullmatch(r"\[msg\] loopscope: (http://\S+)\n", line)
+        assert found, line
+        self.url = found.group(1)
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.tell("quit")
+        self.rest = self.process.communicate(timeout=PATIENCE_S)
+        assert self.process.returncode == 0, self.process.returncode
+
+    def tell(self, line):
+        """Has the program do something; returns its answer."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def report(self):
+        return json.loads(self.tell("report"))
+
+    def get(self, path="/state", **query):
+        page, token = self.url.split("/?token=")
+        query = "".join(f"&{name}={value}" for name, value in query.items())
+        with urllib.request.urlopen(f"{page}{path}?token={token}{query}",
+                                    timeout=PATIENCE_S) as answer:
+            return answer.read().decode()
+
+    def state(self, **query):
+        return json.loads(self.get(**query))["state"]
+
+    def fd(self, number):
+        found = [entry for entry in self.state()["fds"] if entry["fd"] == number]
+        return found[0] if found else None
