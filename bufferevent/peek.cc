@@ -36,7 +36,11 @@ extern "C" int evoke_peek_buffers(const event* ev, evoke_buffers* buffers) {
   const bufferevent* bev = evoke::OwnerOf(*ev);
   if (bev == nullptr) return -1;
   evoke::TriedLock lock(evoke::ImplOf(bev)->lock);
-  if (!lock.held()) return -1;
+  if (!lock.held()) return 1;
+  if (evoke::ImplOf(bev)->ended) {
+    *buffers = {};
+    return 0;
+  }
   buffers->bufferevent = bev;
   buffers->input = bev->input->length();
   buffers->output = bev->output->length();

@@ -126,10 +126,10 @@ bool PrepareWaking(event_base* base) {
 
 void FreeBase(event_base* base, bool run_finalizers) {
   if (base == g_current_base) g_current_base = nullptr;
-  if (base->points.watched()) TellEnd(base);
   base->signals.Close();
   DetachAll(base, run_finalizers);
   FreeOnceEvents(base);
+  if (base->points.watched()) TellEnd(base);
   if (base->backend.table != nullptr) {
     base->backend.table->close(base->backend.state);
   }

@@ -26,15 +26,11 @@ constexpr char kFile[] = "libevoke_scope.so.1";
 
 using StartFunction = int (*)(event_base* base, const char* address);
 
-// Loaded once, never unloaded.
+// Loaded once, never unloaded; nor is what failed tried again.
 StartFunction g_start = nullptr;
-// Said once, not for each base.
-bool g_said = false;
+bool g_failed = false;
 
-void Say(const char* why) {
-  if (__atomic_exchange_n(&g_said, true, __ATOMIC_RELAXED)) return;
-  LogWarn("EVOKE_SCOPE: %s", why);
-}
+void Say(const char* why) { LogWarn("EVOKE_SCOPE: %s", why); }
 
 // Beside the library that this is a part of: never by a search path, where
 // another version may be.
@@ -53,9 +49,9 @@ StartFunction Load() {
     return nullptr;
   }
   const char* slash = strrchr(self.dli_fname, '/');
-  const int directory =
-      slash == nullptr ? 0 : static_cast<int>(slash + 1 - self.dli_fname);
-  if (snprintf(path, sizeof(path), "%.*s%s", directory, self.dli_fname,
+  if (slash == nullptr ||
+      snprintf(path, sizeof(path), "%.*s%s",
+               static_cast<int>(slash + 1 - self.dli_fname), self.dli_fname,
                kFile) >= static_cast<int>(sizeof(path))) {
     Say("its own library cannot be found");
     return nullptr;
@@ -71,17 +67,21 @@ StartFunction Load() {
     Say(why != nullptr ? why : path);
     return nullptr;
   }
-  return reinterpret_cast<StartFunction>(dlsym(library, "evoke_scope_start"));
+  void* start = dlsym(library, "evoke_scope_start");
+  if (start == nullptr) Say("libevoke_scope is not what it says");
+  return reinterpret_cast<StartFunction>(start);
 }
 
 StartFunction Find() {
   if (evoke_scope_start != nullptr) return evoke_scope_start;
   StartFunction start = __atomic_load_n(&g_start, __ATOMIC_ACQUIRE);
-  if (start == nullptr) {
-    // The loader sees to it that two threads get one library.
-    start = Load();
-    __atomic_store_n(&g_start, start, __ATOMIC_RELEASE);
+  if (start != nullptr || __atomic_load_n(&g_failed, __ATOMIC_ACQUIRE)) {
+    return start;
   }
+  // The loader sees to it that two threads get one library.
+  start = Load();
+  if (start == nullptr) __atomic_store_n(&g_failed, true, __ATOMIC_RELEASE);
+  __atomic_store_n(&g_start, start, __ATOMIC_RELEASE);
   return start;
 }
 

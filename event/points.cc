@@ -99,6 +99,12 @@ void TellPoint(event_base* base, evoke_point_kind kind, int64_t value) {
 
 void TellPointOf(evoke_point_kind kind, const event* ev) {
   if (!ev->ev_base->points.watched()) return;
+  // Added without a timeout, and for nothing or while it is queued to run, it
+  // waits for nothing: there would be no end to tell.
+  constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
+  if (kind == EVOKE_POINT_ADD && !(ev->ev_evcallback.evcb_flags & kWaits)) {
+    return;
+  }
   evoke_point point = BarePoint(kind, -1);
   point.source =
       ev->ev_events & EV_SIGNAL ? EVOKE_SOURCE_SIGNAL : EVOKE_SOURCE_EVENT;

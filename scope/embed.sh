@@ -26,9 +26,9 @@ cat <<'EOF'
 // Made by embed.sh.
 #include <stddef.h>
 namespace evoke::scope {
-inline constexpr char kPage[] = {
+inline constexpr unsigned char kPage[] = {
 EOF
-whole "$@" | od -An -v -td1 -w20 | sed 's/^ *//; s/  */,/g; s/$/,/'
+whole "$@" | od -An -v -tu1 -w20 | sed 's/^ *//; s/  */,/g; s/$/,/'
 cat <<'EOF'
 };
 inline constexpr size_t kPageBytes = sizeof(kPage);

@@ -14,7 +14,6 @@ namespace evoke::scope {
 struct WaitingEvent {
   const void* object = nullptr;  // null: the place is free
   evoke_function function = nullptr;
-  int64_t added_ns = 0;
   // When it is due, CLOCK_MONOTONIC nanoseconds; -1: never.
   int64_t deadline_ns = -1;
   int64_t timeout_ns = -1;

@@ -91,16 +91,24 @@ Piece HostOf(const char* head) {
   return {};
 }
 
-bool IsLoopbackHost(Piece host) {
-  if (host.size == 0) return false;
-  // Without the port, which stands behind the last colon outside of brackets.
+// Without the port, which stands behind the last colon outside of brackets.
+Piece WithoutPort(Piece host) {
   const auto* colon =
       static_cast<const char*>(memrchr(host.bytes, ':', host.size));
   if (colon != nullptr &&
       memchr(colon, ']', host.bytes + host.size - colon) == nullptr) {
     host.size = static_cast<size_t>(colon - host.bytes);
   }
-  return host.Is("127.0.0.1") || host.Is("localhost") || host.Is("[::1]");
+  return host;
+}
+
+bool IsOwnHost(Piece host, const char* own) {
+  if (host.size == 0) return false;
+  host = WithoutPort(host);
+  const Piece served = WithoutPort({own, strlen(own)});
+  return host.Is("127.0.0.1") || host.Is("localhost") || host.Is("[::1]") ||
+         (host.size == served.size &&
+          memcmp(host.bytes, served.bytes, host.size) == 0);
 }
 
 }  // namespace
@@ -122,7 +130,7 @@ Request Parse(const char* head, size_t size, const Guard& guard) {
     return request;
   }
   request.head_only = method.Is("HEAD");
-  if (guard.loopback_only && !IsLoopbackHost(HostOf(head))) {
+  if (guard.loopback_only && !IsOwnHost(HostOf(head), guard.host)) {
     request.status = 421;
     return request;
   }

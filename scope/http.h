@@ -12,7 +12,8 @@
 
 namespace evoke::scope {
 
-inline constexpr size_t kRequestBytes = 4096;  // no head may be longer
+// No head may be longer: room for the cookies of others on the same host.
+inline constexpr size_t kRequestBytes = 16384;
 
 enum class Page { kNone, kPage, kState };
 
@@ -30,6 +31,8 @@ struct Guard {
   // Whether "Host:" must be a loopback name or address, so that no page of
   // another site can reach this one by a name of its own (DNS rebinding).
   bool loopback_only;
+  // The address that is served, with or without its port: allowed, too.
+  const char* host;
 };
 
 // Whether the head is complete, that is, ends with an empty line.

@@ -1,14 +1,17 @@
 "use strict";
 // What is polled from the loop, kept, and shown. The view may be held and moved
 // back; the program is never touched: there is nothing here but GET /state.
-const KEPT = 1000, POLL_MS = 250;
+const KEPT = 1000, STATES_KEPT = 50, POLL_MS = 250, PATIENCE_MS = 3000;
 const by = id => document.getElementById(id);
 const token = new URLSearchParams(location.search).get("token") || "";
 
 // Turns in their order, each {index, turn, state}: with the state of the loop as
-// it was polled when the turn came in.
-let kept = [], next = 0, state = null, bases = [], number = null;
+// it was polled when the turn came in, for as long as that is kept.
+let kept = [], states = [], next = 0, state = null;
+let bases = [], number = null, id = null;
 let shown = null, paused = false, alive = true;
+// Names of functions by their addresses.
+const names = new Map();
 
 // --- Words --------------------------------------------------------------------
 
@@ -44,6 +47,10 @@ function plain(name) {
   return parts.filter(part => !part.startsWith("_GLOBAL__N_")).join("::") + match[3];
 }
 
+function nameOf(address) {
+  return plain(names.get(address) ?? address);
+}
+
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -76,7 +83,9 @@ function wanted() {
   return text === "" || !/^\d+$/.test(text) ? null : Number(text);
 }
 const isWanted = fd => wanted() === null || fd === wanted();
-const hasWanted = turn => wanted() === null || turn.calls.some(call => isWanted(call.fd));
+// Or may have: of a turn with many callbacks only the first ones are known.
+const hasWanted = turn => wanted() === null ||
+  turn.calls.some(call => isWanted(call.fd)) || turn.callbacks > turn.calls.length;
 
 // --- The parts of the page --------------------------------------------------------
 
@@ -97,7 +106,7 @@ function showTurn(turn) {
     ["wake-ups", turn.wakes]]);
   const calls = turn.calls.filter(call => isWanted(call.fd));
   rows(by("calls"), calls.map(call => {
-    const cells = [element("span", {textContent: plain(call.name), className: call.depth ? "nested" : ""}),
+    const cells = [element("span", {textContent: nameOf(call.function), className: call.depth ? "nested" : ""}),
       call.source, call.what, call.fd < 0 ? "" : String(call.fd), call.us < 0 ? "running" : time(call.us),
       call.late_us > 0 ? time(call.late_us) : ""];
     cells.data = {fd: call.fd, source: call.source};
@@ -138,7 +147,7 @@ function place(us) {
 function showTimers(of) {
   const svg = by("timers"), make = evoke_wheel.make;
   const timers = of.timers.filter(timer => isWanted(timer.fd));
-  by("timer_count").textContent = timers.length;
+  by("timer_count").textContent = timers.length + (of.complete ? "" : " or more");
   svg.replaceChildren();
   make(svg, "line", {class: "axis", x1: 30, x2: 970, y1: 44, y2: 44});
   [[1e2, "now"], [1e3, "1 ms"], [1e4, "10 ms"], [1e5, "100 ms"], [1e6, "1 s"], [1e7, "10 s"],
@@ -156,7 +165,7 @@ function showTimers(of) {
     const dot = make(svg, "circle", {class: timer.in_us < 0 ? "timer due" : "timer",
       cx: place(timer.in_us), cy: 36 - 9 * height, r: 4});
     dot.dataset.fd = timer.fd;
-    make(dot, "title", {}, `${plain(timer.name)}, in ${time(Math.max(0, timer.in_us))}` +
+    make(dot, "title", {}, `${nameOf(timer.function)}, in ${time(Math.max(0, timer.in_us))}` +
       (timer.of_us > 0 ? ` of ${time(timer.of_us)}` : "") + (timer.fd < 0 ? "" : `, fd ${timer.fd}`));
   }
 }
@@ -183,7 +192,7 @@ function level(held, low, high) {
 
 function showFds(of) {
   const fds = of.fds.filter(entry => isWanted(entry.fd));
-  by("fd_count").textContent = fds.length;
+  by("fd_count").textContent = fds.length + (of.complete ? "" : " or more");
   rows(by("fds"), fds.map(entry => {
     const waits = entry.waits.length === 0 ? "nothing now" :
       entry.waits.map(event => `${event.what} (priority ${event.priority}${event.internal ? ", the library's own" : ""})`).join(", ");
@@ -197,12 +206,12 @@ function showFds(of) {
     return cells;
   }), [0, 4, 5, 6, 7]);
   by("signals").textContent = of.signals.length === 0 ? "" :
-    "Signals: " + of.signals.map(event => `${event.signal} (${plain(event.name)})`).join(", ");
+    "Signals: " + of.signals.map(event => `${event.signal} (${nameOf(event.function)})`).join(", ");
 }
 
 function showSlowest(of) {
   rows(by("slowest"), of.slowest.filter(entry => isWanted(entry.fd)).map(entry =>
-    [plain(entry.name), entry.source, time(entry.longest_us), String(entry.turn),
+    [nameOf(entry.function), entry.source, time(entry.longest_us), String(entry.turn),
       entry.fd < 0 ? "" : String(entry.fd), String(entry.calls), time(entry.total_us)]),
   [2, 3, 4, 5, 6]);
 }
@@ -218,7 +227,7 @@ function showStats(of) {
 }
 
 function show() {
-  const of = paused && shown ? shown.state : state;
+  const of = paused && shown ? shown.state ?? states[0] : state;
   if (!of) return;
   const behind = shown ? kept.length - 1 - kept.indexOf(shown) : 0;
   by("status").textContent = !alive ? "the loop does not answer" :
@@ -253,14 +262,22 @@ by("pause").onclick = () => { hold(!paused); show(); };
 by("back").onclick = () => step(-1);
 by("forth").onclick = () => step(1);
 by("filter").oninput = show;
-by("base").onchange = () => {
-  number = Number(by("base").value);
-  kept = []; next = 0; shown = state = null;
+// Of another base nothing is known yet.
+function begin(base) {
+  number = base;
+  kept = []; states = []; next = 0;
+  shown = state = id = null;
   hold(false);
-};
+}
+by("base").onchange = () => begin(Number(by("base").value));
 addEventListener("keydown", event => {
-  if (event.target.matches("input, select, button")) return;
-  if (event.key === " ") { event.preventDefault(); by("pause").click(); }
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.matches("input, select")) return;
+  // A button takes the space for itself.
+  if (event.key === " " && !event.target.matches("button")) {
+    event.preventDefault();
+    by("pause").click();
+  }
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
 });
@@ -278,14 +295,27 @@ function showBases(list) {
 function take(answer) {
   showBases(answer.bases);
   // At first, or when the base that was shown is gone: any other.
-  if (!answer.state) { number = answer.bases.length ? answer.bases[0].number : null; return; }
+  if (!answer.state) {
+    begin(answer.bases.length ? answer.bases[0].number : null);
+    return;
+  }
+  // Another base has its number now: its turns are asked for from the first on.
+  if (id !== null && answer.id !== id) {
+    begin(answer.number);
+    return;
+  }
   number = answer.number;
+  id = answer.id;
+  for (const address in answer.names) names.set(address, answer.names[address]);
   state = answer.state;
-  // Another base has its place now.
-  if (state.next < next) { kept = []; shown = null; }
   state.turns.forEach((turn, i) => kept.push({index: state.first + i, turn, state}));
   delete state.turns;
   kept.splice(0, kept.length - KEPT);
+  states.push(state);
+  if (states.length > STATES_KEPT) {
+    const oldest = states.shift();
+    for (const entry of kept) if (entry.state === oldest) entry.state = null;
+  }
   if (state.next !== next && !paused) evoke_wheel.turnOnce();
   next = state.next;
   evoke_wheel.say(state.now && state.now.wait_us < 0 && state.now.timeout_us !== 0 ? "asleep" : "");
@@ -298,7 +328,9 @@ async function poll() {
     const query = new URLSearchParams({token, since: next});
     if (number !== null) query.set("base", number);
     const asked = number;
-    const response = await fetch("/state?" + query, {cache: "no-store"});
+    // A loop that a callback holds up accepts, and does not answer.
+    const response = await fetch("/state?" + query, {cache: "no-store", credentials: "omit",
+      signal: AbortSignal.timeout(PATIENCE_MS)});
     if (!response.ok) throw new Error(response.status);
     const answer = await response.json();
     alive = true;
@@ -306,9 +338,12 @@ async function poll() {
   } catch (error) {
     alive = false;
   }
-  show();
-  if (!alive) by("status").textContent = "the loop does not answer";
-  setTimeout(poll, POLL_MS);
+  try {
+    show();
+    if (!alive) by("status").textContent = "the loop does not answer";
+  } finally {
+    setTimeout(poll, POLL_MS);
+  }
 }
 
 evoke_wheel.draw(by("wheel"));

@@ -24,8 +24,14 @@ bool IsOfEvent(const evoke_point& point) {
          point.source == EVOKE_SOURCE_SIGNAL;
 }
 
-bool IsInternal(const event& ev) {
-  return (ev.ev_evcallback.evcb_flags & EVLIST_INTERNAL) != 0;
+// a * b + c, the largest number there is if that is more. All are positive.
+int64_t Saturated(int64_t a, int64_t b, int64_t c) {
+  int64_t result;
+  if (__builtin_mul_overflow(a, b, &result) ||
+      __builtin_add_overflow(result, c, &result)) {
+    return INT64_MAX;
+  }
+  return result;
 }
 
 const event* EventOf(const void* object) {
@@ -116,9 +122,8 @@ void Recorder::EndTurn(int64_t now_ns) {
     ++own_turns_;
     --recorded_;
   } else if (own_calls_ > 0) {
-    // They are queued at one priority, the middle one.
-    int& queued = now_->queued[std::min(own_priority_, kPriorities - 1)];
-    queued = std::max(0, queued - own_calls_);
+    // They are queued at the most urgent priority.
+    now_->queued[0] = std::max(0, now_->queued[0] - own_calls_);
     now_->ready = std::max(0, now_->ready - own_calls_);
   }
   now_ = nullptr;
@@ -126,22 +131,13 @@ void Recorder::EndTurn(int64_t now_ns) {
 
 void Recorder::Added(const evoke_point& point) {
   if (now_ != nullptr) ++now_->added;
-  WaitingEvent* waiting = events_.Put(point.object);
-  if (waiting == nullptr) return;
   const event* ev = EventOf(point.object);
-  waiting->function = point.function;
-  waiting->added_ns = point.time_ns;
-  waiting->is_signal = point.source == EVOKE_SOURCE_SIGNAL;
-  waiting->fd = point.fd;
-  waiting->what = point.what;
-  waiting->priority = ev->ev_evcallback.evcb_pri;
-  waiting->is_internal = IsInternal(*ev);
+  WaitingEvent* waiting = Note(ev);
+  if (waiting == nullptr) return;
   waiting->deadline_ns = waiting->timeout_ns = -1;
-  if (point.value >= 0) {
-    waiting->timeout_ns = point.value * kNanosPerMicro;
-    waiting->deadline_ns = point.time_ns + waiting->timeout_ns;
-  }
-  Peek(ev);
+  if (point.value < 0) return;
+  waiting->timeout_ns = Saturated(point.value, kNanosPerMicro, 0);
+  waiting->deadline_ns = Saturated(point.value, kNanosPerMicro, point.time_ns);
 }
 
 void Recorder::Deleted(const evoke_point& point) {
@@ -150,40 +146,57 @@ void Recorder::Deleted(const evoke_point& point) {
   Peek(EventOf(point.object));
 }
 
-void Recorder::Seed(const event* ev) {
-  constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
-  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits)) return;
+// Its entry, a new one if need be, with what does not change while it waits.
+WaitingEvent* Recorder::Note(const event* ev) {
   WaitingEvent* waiting = events_.Put(ev);
-  if (waiting == nullptr) return;
+  if (waiting == nullptr) {
+    ++lost_;
+    return nullptr;
+  }
   waiting->function = reinterpret_cast<evoke_function>(
       ev->ev_evcallback.evcb_cb_union.evcb_callback);
   waiting->is_signal = (ev->ev_events & EV_SIGNAL) != 0;
+  waiting->is_internal = (ev->ev_evcallback.evcb_flags & EVLIST_INTERNAL) != 0;
   waiting->fd = ev->ev_fd;
   waiting->what = ev->ev_events;
   waiting->priority = ev->ev_evcallback.evcb_pri;
-  waiting->is_internal = IsInternal(*ev);
-  if (ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) {
-    waiting->deadline_ns =
-        ev->ev_timeout.tv_sec * kNanosPerSecond +
-        (ev->ev_timeout.tv_usec & kMicrosMask) * kNanosPerMicro;
+  if (waiting->is_signal || ev->ev_fd < 0) return waiting;
+  const bool is_plain = Peek(ev) < 0;
+  FdRecord* record = FdAt(ev->ev_fd);
+  if (record == nullptr) return waiting;
+  // A descriptor of the same number, but another, if another event waits.
+  if (is_plain && record->last != nullptr && record->last != ev) {
+    memset(record, 0, sizeof(*record));
   }
-  Peek(ev);
+  record->last = ev;
+  return waiting;
 }
 
-void Recorder::Peek(const event* ev) {
-  evoke_buffers buffers;
-  if ((ev->ev_events & EV_SIGNAL) || ev->ev_fd < 0 ||
-      evoke_peek_buffers(ev, &buffers) != 0) {
-    return;
+void Recorder::Seed(const event* ev) {
+  constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
+  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits)) return;
+  WaitingEvent* waiting = Note(ev);
+  if (waiting == nullptr) return;
+  if (ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) {
+    waiting->deadline_ns =
+        Saturated(ev->ev_timeout.tv_sec, kNanosPerSecond,
+                  (ev->ev_timeout.tv_usec & kMicrosMask) * kNanosPerMicro);
   }
-  FdRecord* record = FdAt(ev->ev_fd);
-  if (record == nullptr) return;
+}
+
+int Recorder::Peek(const event* ev) {
+  if ((ev->ev_events & EV_SIGNAL) || ev->ev_fd < 0) return -1;
+  evoke_buffers buffers;
+  const int result = evoke_peek_buffers(ev, &buffers);
+  FdRecord* record = result == 0 ? FdAt(ev->ev_fd) : nullptr;
+  if (record == nullptr) return result;
   // Another bufferevent, so another connection, with the number of an old one.
-  if (record->buffers.bufferevent != nullptr &&
+  if (buffers.bufferevent != nullptr && record->last != nullptr &&
       record->buffers.bufferevent != buffers.bufferevent) {
     memset(record, 0, sizeof(*record));
   }
   record->buffers = buffers;
+  return result;
 }
 
 // What waits in a base is alive while the base is locked.
@@ -201,7 +214,7 @@ void Recorder::Moved(const evoke_point& point) {
   (is_read ? record->read_bytes : record->written_bytes) +=
       static_cast<uint64_t>(point.value);
   if (now_ == nullptr) return;
-  if (now_->wait_ns == 0) now_->sent_bytes += point.value;
+  if (now_->wait_ns == 0 && !is_read) now_->sent_bytes += point.value;
   (is_read ? now_->read_bytes : now_->written_bytes) += point.value;
 }
 
@@ -211,7 +224,6 @@ void Recorder::BeginCallback(const evoke_point& point) {
   if (point.source == EVOKE_SOURCE_LISTENER) ForgetFd(point.fd);
   if (is_own_(point.object)) {
     ++own_calls_;
-    own_priority_ = EventOf(point.object)->ev_evcallback.evcb_pri;
     place = kOwn;
   } else if (now_ != nullptr) {
     ++now_->callbacks;
@@ -261,8 +273,16 @@ void Recorder::NoteFunction(const CallbackRecord& call) {
     return f.function == call.function && f.source == call.source;
   });
   if (found == end) {
-    if (function_count_ == kSlowest) return;
-    ++function_count_;
+    if (function_count_ < kSlowest) {
+      ++function_count_;
+    } else {
+      // Those that take long stay.
+      found =
+          std::min_element(functions_, end, [](const auto& a, const auto& b) {
+            return a.longest_ns < b.longest_ns;
+          });
+      if (found->longest_ns >= took_ns) return;
+    }
     *found = {call.function, 0, 0, -1, 0, -1, call.source};
   }
   ++found->calls;

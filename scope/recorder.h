@@ -58,6 +58,7 @@ struct FdRecord {
   uint64_t read_bytes, written_bytes;
   uint64_t callbacks;
   int64_t busy_ns;
+  const void* last;  // event that waited for it
   // Of its bufferevent, when that was last looked at; `bufferevent` is null
   // where there is none.
   evoke_buffers buffers;
@@ -93,7 +94,8 @@ class Recorder {
   void Seed(const event* ev);
 
   // Looks at the buffers of `ev`, which waits; the same.
-  void Peek(const event* ev);
+  // As evoke_peek_buffers() returns, -1 for what has no descriptor.
+  int Peek(const event* ev);
   // The same for all, before the loop sleeps next.
   void PeekSoon() { peek_soon_ = true; }
 
@@ -106,6 +108,7 @@ class Recorder {
     return now_ != nullptr && !IsOwnTurn() ? now_ : nullptr;
   }
   int64_t own_turns() const { return own_turns_; }
+  uint64_t lost() const { return lost_; }
   const EventTable& events() const { return events_; }
   const FdRecord* fd(evutil_socket_t fd) const {
     return fd >= 0 && fd < fd_count_ ? &fds_[fd] : nullptr;
@@ -127,6 +130,7 @@ class Recorder {
   void EndCallback(const evoke_point& point);
   void Added(const evoke_point& point);
   void Deleted(const evoke_point& point);
+  WaitingEvent* Note(const event* ev);
   void Moved(const evoke_point& point);
   void PeekAll();
   void NoteFunction(const CallbackRecord& call);
@@ -139,7 +143,6 @@ class Recorder {
   int64_t own_turns_ = 0;  // that were the page's own: not worth a place
   TurnRecord* now_ = nullptr;
   int own_calls_ = 0;  // in this turn
-  int own_priority_ = 0;
   bool peek_soon_ = false;
 
   // Callbacks that run within each other; -1: not kept, -2: the page's own.
@@ -148,6 +151,7 @@ class Recorder {
   int depth_ = 0;
 
   EventTable events_;
+  uint64_t lost_ = 0;  // events that there was no memory for
   FdRecord* fds_ = nullptr;
   int fd_count_ = 0;
   FunctionRecord functions_[kSlowest];

@@ -4,9 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/util.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +23,9 @@ constexpr timeval kPatience = {10, 0};  // for a client that stalls
 // Until the next try when there is no descriptor for a connection.
 constexpr timeval kPause = {1, 0};
 constexpr char kPublic[] = "public:";
+constexpr char kNoMemory[] =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+    "Connection: close\r\n\r\n";
 
 bool IsLoopback(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
@@ -95,8 +100,13 @@ int Server::Start(event_base* base, const char* address) {
   for (int i = 0; i < kTokenBytes; ++i) {
     snprintf(token_ + 2 * i, 3, "%02x", random[i]);
   }
+  silent_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (silent_fd_ < 0) return -1;
   listener_fd_ = Listen(where, bytes);
-  if (listener_fd_ < 0) return -1;
+  if (listener_fd_ < 0) {
+    CloseListener();
+    return -1;
+  }
   socklen_t length = sizeof(where);
   getsockname(listener_fd_, reinterpret_cast<sockaddr*>(&where), &length);
   Describe(where, host_, sizeof(host_));
@@ -105,8 +115,9 @@ int Server::Start(event_base* base, const char* address) {
   event_assign(&acceptable_, base, listener_fd_, EV_READ | EV_PERSIST,
                OnAcceptable, this);
   event_assign(&retry_, base, -1, 0, OnRetry, this);
+  errno = 0;
   if (!AddInternal(&acceptable_, nullptr)) {
-    const int error = errno;
+    const int error = errno != 0 ? errno : EIO;
     Stop();
     errno = error;
     return -1;
@@ -123,8 +134,15 @@ void Server::Stop() {
   event_del(&retry_);
   event_debug_unassign(&acceptable_);
   event_debug_unassign(&retry_);
-  close(listener_fd_);
-  listener_fd_ = -1;
+  CloseListener();
+}
+
+void Server::CloseListener() {
+  const int error = errno;
+  if (listener_fd_ >= 0) close(listener_fd_);
+  if (silent_fd_ >= 0) close(silent_fd_);
+  listener_fd_ = silent_fd_ = -1;
+  errno = error;
 }
 
 size_t Server::Url(char* url, size_t size) const {
@@ -132,9 +150,11 @@ size_t Server::Url(char* url, size_t size) const {
   return length < 0 ? 0 : static_cast<size_t>(length);
 }
 
-// As the library's own events: they do not keep a loop from ending.
+// As the library's own events: they do not keep a loop from ending, and run
+// beside its most urgent queue without holding up the next one.
 bool Server::AddInternal(event* ev, const timeval* timeout) {
   ev->ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
+  ev->ev_evcallback.evcb_pri = 0;
   return event_add(ev, timeout) == 0;
 }
 
@@ -211,11 +231,13 @@ void Server::Receive(Connection* connection) {
     Close(connection);
     return;
   }
+  // The end may have begun in what came before.
+  const size_t from = connection->received < 3 ? 0 : connection->received - 3;
   connection->received += static_cast<size_t>(got);
   connection->request[connection->received] = '\0';
-  if (IsWhole(connection->request, connection->received)) {
+  if (IsWhole(connection->request + from, connection->received - from)) {
     Respond(connection, Parse(connection->request, connection->received,
-                              {token_, loopback_only_}));
+                              {token_, loopback_only_, host_}));
   } else if (connection->received == kRequestBytes) {
     Request too_large;
     too_large.status = 431;
@@ -237,14 +259,14 @@ void Server::Respond(Connection* connection, const Request& request) {
     AddAnswer(request.status, type, body.data(), body.size(), request.head_only,
               &answer);
   }
-  connection->answer =
-      body.failed() ? nullptr : answer.Release(&connection->answer_bytes);
   connection->sent = 0;
+  connection->answer = connection->answer_memory =
+      body.failed() ? nullptr : answer.Release(&connection->answer_bytes);
   if (connection->answer == nullptr) {
-    Close(connection);
-  } else {
-    Send(connection);
+    connection->answer = kNoMemory;
+    connection->answer_bytes = strlen(kNoMemory);
   }
+  Send(connection);
 }
 
 void Server::Send(Connection* connection) {
@@ -260,22 +282,37 @@ void Server::Send(Connection* connection) {
     if (sent < 0) break;
     connection->sent += static_cast<size_t>(sent);
   }
+  // What is left unread would have the kernel reset the connection, and the
+  // client lose the answer.
+  shutdown(connection->fd, SHUT_WR);
+  for (int i = 0; i < 16; ++i) {
+    if (recv(connection->fd, connection->request, kRequestBytes, 0) <= 0) break;
+  }
   Close(connection);
 }
 
 void Server::Drop(Connection* connection) {
   close(connection->fd);
   connection->fd = -1;
-  Free(connection->answer);
-  connection->answer = nullptr;
+  Free(connection->answer_memory);
+  connection->answer = connection->answer_memory = nullptr;
 }
 
 void Server::Abandon() {
   for (Connection& connection : connections_) {
+    event_debug_unassign(&connection.ev);
     if (connection.fd >= 0) Drop(&connection);
   }
-  if (listener_fd_ >= 0) close(listener_fd_);
-  listener_fd_ = -1;
+  event_debug_unassign(&acceptable_);
+  event_debug_unassign(&retry_);
+  CloseListener();
+}
+
+void Server::LeaveToParent() {
+  for (const Connection& connection : connections_) {
+    if (connection.fd >= 0) dup3(silent_fd_, connection.fd, O_CLOEXEC);
+  }
+  if (listener_fd_ >= 0) dup3(silent_fd_, listener_fd_, O_CLOEXEC);
 }
 
 void Server::Close(Connection* connection) {

@@ -30,8 +30,12 @@ class Server {
   int Start(event_base* base, const char* address);
   // Closes everything. On the loop's thread.
   void Stop();
-  // The same while the base is freed, which forgets its events by itself.
+  // The same when the base is freed and holds no event any more.
   void Abandon();
+  // In a fork's child: the descriptors, which are the parent's, go. Their
+  // numbers stay taken, by one that never becomes readable, since they are in
+  // the child's base.
+  void LeaveToParent();
 
   bool is_running() const { return listener_fd_ >= 0; }
   // Into `url`; as snprintf.
@@ -50,7 +54,8 @@ class Server {
     evutil_socket_t fd = -1;
     size_t received = 0;
     char request[kRequestBytes + 1];
-    char* answer = nullptr;
+    const char* answer = nullptr;
+    char* answer_memory = nullptr;  // null for an answer that is none of ours
     size_t answer_bytes = 0, sent = 0;
   };
 
@@ -60,6 +65,7 @@ class Server {
   [[nodiscard]] static bool AddInternal(event* ev, const timeval* timeout);
   bool LeftByFork();
   void ListenAgain();
+  void CloseListener();
   void Wait(Connection* connection, short what);
   void Receive(Connection* connection);
   void Respond(Connection* connection, const Request& request);
@@ -72,6 +78,7 @@ class Server {
   event acceptable_ = {};
   event retry_ = {};
   evutil_socket_t listener_fd_ = -1;
+  int silent_fd_ = -1;
   bool loopback_only_ = true;
   pid_t owner_ = 0;
   char token_[2 * kTokenBytes + 1] = "";

@@ -32,7 +32,9 @@ class Comma {
 
 void AddFunction(const StateOptions& options, evoke_function function,
                  Text* out) {
-  out->AddJsonString(options.symbols->Describe(function));
+  // Its name may be looked up later, when nobody waits for a lock.
+  options.symbols->Want(function);
+  out->Format("\"%p\"", reinterpret_cast<void*>(function));
 }
 
 void AddWhat(int source, short what, Text* out) {
@@ -86,7 +88,7 @@ void AddTurn(const StateOptions& options, const TurnRecord& turn, Text* out) {
         SourceText(static_cast<evoke_point_source>(call.source)));
     out->Add(",\"what\":");
     AddWhat(call.source, call.what, out);
-    out->Add(",\"name\":");
+    out->Add(",\"function\":");
     AddFunction(options, call.function, out);
     AddSpan("us", call.start_ns, call.end_ns, out);
     out->Format(",\"fd\":%d,\"depth\":%d,\"late_us\":%" PRId64 "}", call.fd,
@@ -98,30 +100,42 @@ void AddTurn(const StateOptions& options, const TurnRecord& turn, Text* out) {
 // Pointers to some of the events that wait, in an order of one's own.
 class Selection {
  public:
-  Selection() = default;
   Selection(const Selection&) = delete;
   Selection& operator=(const Selection&) = delete;
   ~Selection() { Free(events_); }
 
-  // False without memory.
+  // Those that are wanted, the first kMostShown in their order.
   template <typename Wanted, typename Before>
-  bool Select(const EventTable& all, Wanted wanted, Before before) {
+  Selection(const EventTable& all, Wanted wanted, Before before) {
     events_ = AllocateZeroed<const WaitingEvent*>(all.count() + 1);
-    if (events_ == nullptr) return false;
+    if (events_ == nullptr) {
+      truncated_ = true;
+      return;
+    }
     for (const WaitingEvent& event : all) {
       if (event.object != nullptr && wanted(event)) events_[count_++] = &event;
     }
-    std::sort(events_, events_ + count_,
-              [&](const auto* a, const auto* b) { return before(*a, *b); });
-    return true;
+    auto is_before = [&](const auto* a, const auto* b) {
+      return before(*a, *b);
+    };
+    if (count_ > kMostShown) {
+      truncated_ = true;
+      std::nth_element(events_, events_ + kMostShown, events_ + count_,
+                       is_before);
+      count_ = kMostShown;
+    }
+    std::sort(events_, events_ + count_, is_before);
   }
 
+  // Not all that are wanted are there.
+  bool truncated() const { return truncated_; }
   size_t count() const { return count_; }
   const WaitingEvent& operator[](size_t i) const { return *events_[i]; }
 
  private:
   const WaitingEvent** events_ = nullptr;
   size_t count_ = 0;
+  bool truncated_ = false;
 };
 
 void AddBuffers(const evoke_buffers& buffers, Text* out) {
@@ -148,103 +162,103 @@ void AddCounts(const Recorder& recorder, evutil_socket_t fd, Text* out) {
 }
 
 // A bufferevent that waits for nothing at the moment: its input is full, say.
-bool IsQuiet(const Recorder& recorder, evutil_socket_t fd) {
+// As far as is known: nobody tells when it is closed.
+bool MayBeQuiet(const Recorder& recorder, evutil_socket_t fd) {
   const FdRecord* record = recorder.fd(fd);
-  return record != nullptr && record->buffers.bufferevent != nullptr &&
-         fcntl(fd, F_GETFD) >= 0;
+  return record != nullptr && record->buffers.bufferevent != nullptr;
 }
 
-// Each descriptor once, in order, with all of its events.
-void AddFds(const StateOptions& options, const Recorder& recorder, Text* out) {
-  Selection events;
+// The event at `i` and those behind it that have the same descriptor; `i` is
+// then behind them.
+void AddWaits(const StateOptions& options, const Selection& events, size_t* i,
+              Text* out) {
+  const evutil_socket_t fd = events[*i].fd;
+  Comma between(out);
+  for (; *i < events.count() && events[*i].fd == fd; ++*i) {
+    const WaitingEvent& event = events[*i];
+    between.Next();
+    out->Add("{\"what\":");
+    AddWhat(EVOKE_SOURCE_EVENT, event.what, out);
+    out->Format(",\"priority\":%d,\"internal\":%s,\"function\":",
+                event.priority, event.is_internal ? "true" : "false");
+    AddFunction(options, event.function, out);
+    out->Add("}");
+  }
+}
+
+// Each descriptor once, in order, with all of its events. False when they are
+// not all there.
+bool AddFds(const StateOptions& options, const Recorder& recorder, Text* out) {
+  const Selection events(
+      recorder.events(),
+      [](const auto& event) { return event.fd >= 0 && !event.is_signal; },
+      [](const auto& a, const auto& b) { return a.fd < b.fd; });
   out->Add(",\"fds\":[");
   Comma comma(out);
-  size_t shown = 0;
-  evutil_socket_t next = 0;  // that was not looked at
-  auto add_quiet_below = [&](evutil_socket_t end) {
-    for (; next < end && shown < kMostShown; ++next) {
-      if (!IsQuiet(recorder, next)) continue;
-      ++shown;
-      comma.Next();
-      out->Format("{\"fd\":%d,\"waits\":[]", next);
-      AddCounts(recorder, next, out);
+  size_t quiet_looks = 0;  // each is a system call
+  size_t i = 0;
+  for (evutil_socket_t fd = 0; fd < recorder.fd_end() || i < events.count();
+       ++fd) {
+    const bool waits = i < events.count() && events[i].fd == fd;
+    if (!waits && fd >= recorder.fd_end()) {
+      fd = events[i].fd - 1;  // nothing is known of those between
+      continue;
     }
-  };
-  if (events.Select(
-          recorder.events(),
-          [](const auto& event) { return event.fd >= 0 && !event.is_signal; },
-          [](const auto& a, const auto& b) { return a.fd < b.fd; })) {
-    for (size_t i = 0; i < events.count() && shown < kMostShown;) {
-      const evutil_socket_t fd = events[i].fd;
-      add_quiet_below(fd);
-      next = fd + 1;
-      ++shown;
-      comma.Next();
-      out->Format("{\"fd\":%d,\"waits\":[", fd);
-      Comma between(out);
-      for (; i < events.count() && events[i].fd == fd; ++i) {
-        between.Next();
-        out->Add("{\"what\":");
-        AddWhat(EVOKE_SOURCE_EVENT, events[i].what, out);
-        out->Format(
-            ",\"priority\":%d,\"internal\":%s,\"name\":", events[i].priority,
-            events[i].is_internal ? "true" : "false");
-        AddFunction(options, events[i].function, out);
-        out->Add("}");
-      }
-      out->Add("]");
-      AddCounts(recorder, fd, out);
+    if (!waits && (quiet_looks >= kMostShown || !MayBeQuiet(recorder, fd) ||
+                   (++quiet_looks, fcntl(fd, F_GETFD) < 0))) {
+      continue;
     }
+    comma.Next();
+    out->Format("{\"fd\":%d,\"waits\":[", fd);
+    if (waits) AddWaits(options, events, &i, out);
+    out->Add("]");
+    AddCounts(recorder, fd, out);
   }
-  add_quiet_below(recorder.fd_end());
   out->Add("]");
+  return !events.truncated() && quiet_looks < kMostShown;
 }
 
 // The nearest first.
-void AddTimers(const StateOptions& options, const Recorder& recorder,
+bool AddTimers(const StateOptions& options, const Recorder& recorder,
                Text* out) {
-  Selection events;
+  const Selection events(
+      recorder.events(),
+      [](const auto& event) { return event.deadline_ns >= 0; },
+      [](const auto& a, const auto& b) {
+        return a.deadline_ns < b.deadline_ns;
+      });
   out->Add(",\"timers\":[");
   Comma comma(out);
-  if (events.Select(
-          recorder.events(),
-          [](const auto& event) { return event.deadline_ns >= 0; },
-          [](const auto& a, const auto& b) {
-            return a.deadline_ns < b.deadline_ns;
-          })) {
-    for (size_t i = 0; i < std::min(events.count(), kMostShown); ++i) {
-      const WaitingEvent& event = events[i];
-      comma.Next();
-      out->Format("{\"in_us\":%" PRId64 ",\"of_us\":%" PRId64
-                  ",\"fd\":%d,\"priority\":%d,\"what\":",
-                  (event.deadline_ns - options.now_ns) / 1000,
-                  event.timeout_ns < 0 ? -1 : event.timeout_ns / 1000, event.fd,
-                  event.priority);
-      AddWhat(EVOKE_SOURCE_EVENT, event.what, out);
-      out->Add(",\"name\":");
-      AddFunction(options, event.function, out);
-      out->Add("}");
-    }
+  for (size_t i = 0; i < events.count(); ++i) {
+    const WaitingEvent& event = events[i];
+    comma.Next();
+    out->Format("{\"in_us\":%" PRId64 ",\"of_us\":%" PRId64
+                ",\"fd\":%d,\"priority\":%d,\"function\":",
+                (event.deadline_ns - options.now_ns) / 1000,
+                event.timeout_ns < 0 ? -1 : event.timeout_ns / 1000,
+                event.is_signal ? -1 : event.fd, event.priority);
+    AddFunction(options, event.function, out);
+    out->Add("}");
   }
   out->Add("]");
+  return !events.truncated();
 }
 
-void AddSignals(const StateOptions& options, const Recorder& recorder,
+bool AddSignals(const StateOptions& options, const Recorder& recorder,
                 Text* out) {
-  Selection events;
+  const Selection events(
+      recorder.events(), [](const auto& event) { return event.is_signal; },
+      [](const auto& a, const auto& b) { return a.fd < b.fd; });
   out->Add(",\"signals\":[");
   Comma comma(out);
-  if (events.Select(
-          recorder.events(), [](const auto& event) { return event.is_signal; },
-          [](const auto& a, const auto& b) { return a.fd < b.fd; })) {
-    for (size_t i = 0; i < std::min(events.count(), kMostShown); ++i) {
-      comma.Next();
-      out->Format("{\"signal\":%d,\"name\":", events[i].fd);
-      AddFunction(options, events[i].function, out);
-      out->Add("}");
-    }
+  for (size_t i = 0; i < events.count(); ++i) {
+    comma.Next();
+    out->Format("{\"signal\":%d,\"function\":", events[i].fd);
+    AddFunction(options, events[i].function, out);
+    out->Add("}");
   }
   out->Add("]");
+  return !events.truncated();
 }
 
 void AddSlowest(const StateOptions& options, const Recorder& recorder,
@@ -260,7 +274,7 @@ void AddSlowest(const StateOptions& options, const Recorder& recorder,
   for (int i = 0; i < std::min(count, kMostFunctions); ++i) {
     const FunctionRecord& function = *order[i];
     comma.Next();
-    out->Add("{\"name\":");
+    out->Add("{\"function\":");
     AddFunction(options, function.function, out);
     out->Add(",\"source\":");
     out->AddJsonString(
@@ -297,9 +311,11 @@ void AddState(const Recorder& recorder, const StateOptions& options,
               ",\"own_turns\":%" PRId64,
               from, count, recorder.own_turns());
   if (options.stats != nullptr) AddStats(*options.stats, out);
-  AddFds(options, recorder, out);
-  AddTimers(options, recorder, out);
-  AddSignals(options, recorder, out);
+  bool all = AddFds(options, recorder, out);
+  all = AddTimers(options, recorder, out) && all;
+  all = AddSignals(options, recorder, out) && all;
+  out->Format(",\"complete\":%s",
+              all && recorder.lost() == 0 ? "true" : "false");
   AddSlowest(options, recorder, out);
   out->Add(",\"turns\":[");
   Comma comma(out);

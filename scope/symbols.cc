@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "scope/symbols.h"
 
+#include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +29,7 @@ using Symbol = ElfW(Sym);
 class Mapped {
  public:
   explicit Mapped(const char* file) {
-    const int fd = open(file, O_RDONLY | O_CLOEXEC);
+    const int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return;
     struct stat status;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
@@ -38,7 +41,9 @@ class Mapped {
     close(fd);
   }
   ~Mapped() {
+    const int error = errno;
     if (start_ != nullptr) munmap(const_cast<char*>(start_), size_);
+    errno = error;
   }
   Mapped(const Mapped&) = delete;
   Mapped& operator=(const Mapped&) = delete;
@@ -57,6 +62,14 @@ class Mapped {
   const char* start_ = nullptr;
   size_t size_ = 0;
 };
+
+// Where the main program was loaded; 0 if nobody knows.
+uintptr_t ProgramBase() {
+  Dl_info info;
+  void* headers = reinterpret_cast<void*>(getauxval(AT_PHDR));
+  if (headers == nullptr || dladdr(headers, &info) == 0) return 0;
+  return reinterpret_cast<uintptr_t>(info.dli_fbase);
+}
 
 // The function that begins at `value`, in one table; null without.
 const char* FindIn(const Mapped& file, const Section& table,
@@ -111,37 +124,73 @@ Symbols::~Symbols() {
   for (Place& place : places_) Free(place.text);
 }
 
-const char* Symbols::Describe(evoke_function function) {
-  if (function == nullptr) return "no function";
+Symbols::Place* Symbols::At(evoke_function function) {
   const auto address = reinterpret_cast<uintptr_t>(function);
   size_t i = (address >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
   Place* place = &places_[i % kPlaces];
   while (place->function != nullptr && place->function != function) {
     place = &places_[++i % kPlaces];
   }
-  if (place->function == function) return place->text;
+  if (place->function == function) return place;
+  // Some stay free, so that a search ends.
+  if (count_ >= kPlaces * 3 / 4) return nullptr;
+  ++count_;
+  place->function = function;
+  return place;
+}
 
+void Symbols::LookUp(evoke_function function, char* text, size_t size) {
+  const auto address = reinterpret_cast<uintptr_t>(function);
+  const FunctionName known = NameOf(function);
   char where[kNameBytes / 2 - 4];
   DescribeFunction(function, where, sizeof(where));
-  const FunctionName known = NameOf(function);
   char name[kNameBytes / 2];
-  if (known.symbol == nullptr &&
-      NameFromFile(known.module, address - known.offset, address, name,
-                   sizeof(name))) {
-    snprintf(last_, sizeof(last_), "%s (%s)", name, where);
+  const uintptr_t base = address - known.offset;
+  // The loader knows the program by the name that it was called by.
+  const char* file = base == ProgramBase() ? "/proc/self/exe" : known.module;
+  if (known.symbol == nullptr && file[0] == '/' &&
+      NameFromFile(file, base, address, name, sizeof(name))) {
+    snprintf(text, size, "%s (%s)", name, where);
   } else {
-    snprintf(last_, sizeof(last_), "%s", where);
+    snprintf(text, size, "%s", where);
   }
+}
+
+const char* Symbols::Describe(evoke_function function) {
+  if (function == nullptr) return "no function";
+  Place* place = At(function);
+  if (place == nullptr) {
+    DescribeFunction(function, last_, sizeof(last_));
+    return last_;
+  }
+  if (place->text != nullptr) return place->text;
+  errno = 0;
+  LookUp(function, last_, sizeof(last_));
+  // Another time there may be a descriptor, or memory.
+  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) return last_;
   const size_t bytes = strlen(last_) + 1;
-  // Some places stay free, so that a search ends.
-  auto* text = count_ < kPlaces * 3 / 4
-                   ? static_cast<char*>(evoke_realloc(nullptr, bytes))
-                   : nullptr;
-  if (text == nullptr) return last_;
-  memcpy(text, last_, bytes);
-  *place = {function, text};
-  ++count_;
-  return text;
+  place->text = static_cast<char*>(evoke_realloc(nullptr, bytes));
+  if (place->text != nullptr) memcpy(place->text, last_, bytes);
+  return last_;
+}
+
+void Symbols::Want(evoke_function function) {
+  Place* place = function == nullptr ? nullptr : At(function);
+  if (place != nullptr) place->wanted = true;
+}
+
+void Symbols::AddWanted(Text* out) {
+  out->Add("{");
+  bool first = true;
+  for (Place& place : places_) {
+    if (!place.wanted) continue;
+    place.wanted = false;
+    out->Format("%s\"%p\":", first ? "" : ",",
+                reinterpret_cast<void*>(place.function));
+    out->AddJsonString(Describe(place.function));
+    first = false;
+  }
+  out->Add("}");
 }
 
 }  // namespace evoke::scope

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scope/text.h"
+
 namespace evoke::scope {
 
 // The name of the function that begins at `address` of a file that was loaded
@@ -24,17 +26,28 @@ class Symbols {
   Symbols& operator=(const Symbols&) = delete;
   ~Symbols();
 
-  // "name (file+0x12)", or "file+0x12". Valid as long as this object; when
-  // there is no memory, until the next call.
+  // "name (file+0x12)", or "file+0x12". Valid until the next call.
   const char* Describe(evoke_function function);
 
+  // Notes a function whose name will be wanted. Looks nothing up.
+  void Want(evoke_function function);
+  // Adds what was noted since the last time as an object of JSON: their names
+  // by their addresses, as "%p" prints them.
+  void AddWanted(Text* out);
+
  private:
-  static constexpr size_t kPlaces = 1024;  // more are looked up every time
+  static constexpr size_t kPlaces = 1024;  // more have no names
   static constexpr size_t kNameBytes = 160;
   struct Place {
     evoke_function function = nullptr;
-    char* text = nullptr;
+    char* text = nullptr;  // null: not looked up yet
+    bool wanted = false;
   };
+
+  // The place of a function, a free one if it has none; null when all are
+  // taken.
+  Place* At(evoke_function function);
+  void LookUp(evoke_function function, char* text, size_t size);
 
   Place places_[kPlaces];
   size_t count_ = 0;

@@ -30,7 +30,7 @@ const evoke_wheel = (() => {
   }
 
   let steps = [], marker = null, shares = null, middle = null;
-  let started = 0, running = false, rest = 0, turning = false;
+  let started = 0, running = false, rest = 3, turning = false;
 
   function draw(svg) {
     make(svg, "circle", {class: "rim", cx: CENTRE, cy: CENTRE, r: RIM});

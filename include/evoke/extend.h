@@ -36,7 +36,7 @@ void *evoke_realloc(void *memory, size_t bytes);
 
 /* What a bufferevent holds, in bytes; no limit: 0. */
 struct evoke_buffers {
-  const void *bufferevent; /* only to be compared */
+  const void *bufferevent; /* only to be compared; NULL: was freed */
   size_t input;            /* read, and not taken out yet */
   size_t output;           /* to be written */
   size_t read_low;         /* low watermark for reading */
@@ -49,10 +49,10 @@ struct evoke_buffers {
  * The buffers of the socket bufferevent that `ev` belongs to. Waits for no
  * lock, and calls nothing of the program's.
  *
- * To be called while `ev` cannot go away: by an event_base_foreach_event_cb, or
- * by an evoke_point_cb that is told of `ev`, although that may call no other
- * function. Returns 0, or -1 when `ev` is not one of a socket bufferevent's two
- * or another thread is at work on that.
+ * To be called with the lock of its base held and while `ev` waits there: by an
+ * event_base_foreach_event_cb, or by an evoke_point_cb, although that may call
+ * no other function. Returns 0; 1 when another thread is at work on the
+ * bufferevent; -1 when `ev` is not one of a socket bufferevent's two.
  */
 EVENT2_EXPORT_SYMBOL
 int evoke_peek_buffers(const struct event *ev, struct evoke_buffers *buffers);

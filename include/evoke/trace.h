@@ -45,9 +45,9 @@ enum evoke_point_kind {
   /* The same callback has returned; its object may be gone by then. Callbacks
    * are nested: a bufferevent's runs within that of its event. */
   EVOKE_POINT_CALLBACK_DONE = 5,
-  /* An event was added, or goes on without its timeout [function, object, fd,
-   * what: its interests; value: microseconds until its timeout, -1 without
-   * one]. */
+  /* An event was added and waits, or goes on without its timeout [function,
+   * object, fd, what: its interests; value: microseconds until its timeout, -1
+   * without one]. */
   EVOKE_POINT_ADD = 6,
   /* An event that waited does so no more, deleted or since it fired [function,
    * object, fd, what]. */
@@ -59,7 +59,7 @@ enum evoke_point_kind {
   EVOKE_POINT_WRITE = 9,
   /* Another thread wakes the loop. */
   EVOKE_POINT_WAKE = 10,
-  /* The base is freed: the last of all. */
+  /* The base is freed, and no event is in it any more: the last of all. */
   EVOKE_POINT_END = 11,
   /* Before the first callback of a turn, for each priority that has any queued
    * [what: the priority; value: how many callbacks]. */

@@ -12,7 +12,8 @@ namespace {
 constexpr char kToken[] = "0123456789abcdef";
 
 Request Ask(const std::string& head, bool loopback_only = true) {
-  return Parse(head.data(), head.size(), {kToken, loopback_only});
+  return Parse(head.data(), head.size(),
+               {kToken, loopback_only, "127.0.0.2:80"});
 }
 
 std::string Get(const std::string& target,
@@ -56,12 +57,14 @@ TEST(Http, WantsTheToken) {
 
 // A page of another site reaches us by a name of its own (DNS rebinding).
 TEST(Http, AnswersByLoopbackNamesOnly) {
-  for (const char* host : {"127.0.0.1", "127.0.0.1:1234", "localhost",
-                           "localhost:80", "[::1]", "[::1]:80"}) {
+  for (const char* host :
+       {"127.0.0.1", "127.0.0.1:1234", "localhost", "localhost:80", "[::1]",
+        "[::1]:80", "127.0.0.2", "127.0.0.2:1"}) {
     EXPECT_EQ(Ask(Get(kGood, host)).status, 200) << host;
   }
-  for (const char* host : {"example.com", "127.0.0.1.example.com:80", "",
-                           "localhost.", "10.0.0.1:80", "[::2]:80", "::1"}) {
+  for (const char* host :
+       {"example.com", "127.0.0.1.example.com:80", "", "localhost.",
+        "10.0.0.1:80", "127.0.0.3", "[::2]:80", "::1"}) {
     EXPECT_EQ(Ask(Get(kGood, host)).status, 421) << host;
     EXPECT_EQ(Ask(Get(kGood, host), /*loopback_only=*/false).status, 200);
   }

@@ -22,6 +22,18 @@ def until(condition, what="the condition"):
         time.sleep(0.02)
 
 
+def with_names(found, names):
+    """Puts "name" beside every "function"."""
+    if isinstance(found, list):
+        return [with_names(one, names) for one in found]
+    if not isinstance(found, dict):
+        return found
+    found = {key: with_names(value, names) for key, value in found.items()}
+    if "function" in found:
+        found["name"] = names[found["function"]]
+    return found
+
+
 class Program:
     """Runs as long as the `with`; its URL, its page's state, and its own word."""
 
@@ -63,7 +75,9 @@ class Program:
             return answer.read().decode()
 
     def state(self, **query):
-        return json.loads(self.get(**query))["state"]
+        """The state, with the names of functions in it."""
+        answer = json.loads(self.get(**query))
+        return with_names(answer["state"], answer["names"])
 
     def fd(self, number):
         found = [entry for entry in self.state()["fds"] if entry["fd"] == number]

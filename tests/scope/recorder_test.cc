@@ -91,6 +91,95 @@ TEST_P(RecorderTest, AnEventWaitsFromAddingToDeleting) {
   EXPECT_EQ(Find(timer.get()), nullptr);
 }
 
+// Nobody tells of the end of an event that waits for nothing, so nobody may
+// believe that it is there.
+TEST_P(RecorderTest, WhatWaitsForNothingIsNotThere) {
+  Listen();
+  SocketPair pair;
+  event* user = event_new(
+      base(), -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
+  event_add(user, nullptr);
+  EXPECT_EQ(Find(user), nullptr);
+  event_free(user);
+  event* active = event_new(
+      base(), pair[0], EV_READ, [](evutil_socket_t, short, void*) {}, nullptr);
+  event_active(active, EV_READ, 1);
+  event_add(active, nullptr);
+  EXPECT_EQ(Find(active), nullptr);
+  EXPECT_EQ(Loop(EVLOOP_NONBLOCK), 1);
+  event_free(active);
+  // A persistent timer that is deleted between its expiry and its callback.
+  event* timer = event_new(
+      base(), -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
+  TestEvent first(base(), -1, 0, [&](short) { event_free(timer); });
+  first.AddMicros(1);
+  timeval later = {0, 2};
+  event_add(timer, &later);
+  usleep(1000);
+  EXPECT_EQ(Loop(), 1);
+  EXPECT_EQ(recorder_.events().count(), 0u);
+  recorder_.PeekSoon();
+  Loop(EVLOOP_NONBLOCK);
+}
+
+TEST_P(RecorderTest, ForEverIsFarAway) {
+  Listen();
+  TestEvent timer(base(), -1, 0, [](short) {});
+  timeval for_ever = {INT64_MAX, 999999};
+  event_add(timer.get(), &for_ever);
+  ASSERT_NE(Find(timer.get()), nullptr);
+  EXPECT_GT(Find(timer.get())->deadline_ns, INT64_C(1) << 60);
+  recorder_.Seed(timer.get());
+  EXPECT_GT(Find(timer.get())->deadline_ns, INT64_C(1) << 60);
+}
+
+TEST_P(RecorderTest, ADescriptorThatIsUsedAgainBeginsAnew) {
+  Listen();
+  SocketPair pair;
+  bufferevent* bev = bufferevent_socket_new(base(), pair[0], 0);
+  bufferevent_enable(bev, EV_READ);
+  pair.Write(1, "four");
+  Loop(EVLOOP_ONCE);
+  const FdRecord* record = recorder_.fd(pair[0]);
+  EXPECT_EQ(record->read_bytes, 4u);
+  EXPECT_EQ(record->buffers.bufferevent, bev);
+  EXPECT_EQ(record->buffers.input, 0u);  // as it was when it was added
+  bufferevent_free(bev);
+  EXPECT_EQ(record->buffers.bufferevent, nullptr);
+  Loop(EVLOOP_NONBLOCK);
+  TestEvent plain(base(), pair[0], EV_READ, [](short) {});
+  plain.Add();
+  EXPECT_EQ(recorder_.fd(pair[0])->read_bytes, 0u);
+  // The same event once more: the same descriptor.
+  pair.Write(1, "x");
+  Loop(EVLOOP_ONCE);
+  EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 1u);
+  plain.Add();
+  EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 1u);
+}
+
+TEST_P(RecorderTest, TheSlowestFunctionsStay) {
+  for (int i = 0; i < 3 * kSlowest; ++i) {
+    evoke_point point = {};
+    point.kind = EVOKE_POINT_TURN;
+    point.time_ns = 1000000 * (i + 1);
+    recorder_.Tell(point);
+    point.kind = EVOKE_POINT_CALLBACK;
+    point.source = EVOKE_SOURCE_EVENT;
+    point.function = reinterpret_cast<evoke_function>(uintptr_t{1000} + i);
+    point.fd = -1;
+    recorder_.Tell(point);
+    point.kind = EVOKE_POINT_CALLBACK_DONE;
+    // The middle ones take long.
+    point.time_ns += i / kSlowest == 1 ? 1000 + i : 10;
+    recorder_.Tell(point);
+  }
+  ASSERT_EQ(recorder_.function_count(), kSlowest);
+  for (int i = 0; i < kSlowest; ++i) {
+    EXPECT_GE(recorder_.functions()[i].longest_ns, 1000);
+  }
+}
+
 TEST_P(RecorderTest, FiredOnceItWaitsNoMore) {
   Listen();
   TestEvent once(base(), -1, 0, [](short) {});

@@ -44,17 +44,32 @@ TEST(Symbols, SaysWhereAnAddressIsThatHasNoName) {
   EXPECT_NE(text, "");
 }
 
-TEST(Symbols, KnowsMoreFunctionsThanItKeeps) {
+TEST(Symbols, SaysWhereWhenItIsFull) {
   Symbols symbols;
-  const auto from = reinterpret_cast<uintptr_t>(a_function_of_the_test);
-  for (int round = 0; round < 2; ++round) {
-    for (uintptr_t i = 1; i <= 3000; ++i) {
-      auto function = reinterpret_cast<evoke_function>(uintptr_t{i});
-      ASSERT_NE(symbols.Describe(function), nullptr);
-    }
+  for (uintptr_t i = 1; i <= 3000; ++i) {
+    symbols.Want(reinterpret_cast<evoke_function>(i));
+    ASSERT_NE(symbols.Describe(reinterpret_cast<evoke_function>(i)), nullptr);
   }
-  std::string text = symbols.Describe(reinterpret_cast<evoke_function>(from));
-  EXPECT_EQ(text.rfind("a_function_of_the_test", 0), 0u) << text;
+  std::string text = symbols.Describe(a_function_of_the_test);
+  EXPECT_EQ(text.rfind("symbols_test+0x", 0), 0u) << text;
+}
+
+TEST(Symbols, AddsWhatWasWanted) {
+  Symbols symbols;
+  symbols.Want(a_function_of_the_test);
+  symbols.Want(a_function_of_the_test);
+  symbols.Want(nullptr);
+  Text text;
+  symbols.AddWanted(&text);
+  char expected[200];
+  snprintf(expected, sizeof(expected), "{\"%p\":\"%s\"}",
+           reinterpret_cast<void*>(a_function_of_the_test),
+           symbols.Describe(a_function_of_the_test));
+  EXPECT_EQ(std::string(text.data(), text.size()), expected);
+  // Once.
+  Text more;
+  symbols.AddWanted(&more);
+  EXPECT_EQ(std::string(more.data(), more.size()), "{}");
 }
 
 TEST(Symbols, LooksIntoFilesThatAreNone) {

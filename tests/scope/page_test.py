@@ -1,0 +1,282 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The page in a browser: what it shows agrees with what the program did.
+
+With --screenshots DIR the page is also drawn into DIR, for docs/scope/.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from known_program import Program, until  # noqa: E402
+
+PROGRAM = "tests/scope/program"
+SCREENSHOTS = None
+
+
+def open_browser():
+    options = webdriver.ChromeOptions()
+    # No sandbox within the sandbox; no GPU, no shared memory of the machine's.
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu",
+                     "--disable-dev-shm-usage", "--window-size=1180,1500",
+                     "--user-data-dir=" + tempfile.mkdtemp()):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL",
+                                                 "performance": "ALL"})
+    return webdriver.Chrome(service=Service("/usr/bin/chromedriver"),
+                            options=options)
+
+
+class PageTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        # What a browser keeps in the home directory goes to the test's own.
+        os.environ["HOME"] = tempfile.mkdtemp()
+        cls.browser = open_browser()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.quit()
+
+    def tearDown(self):
+        errors = [entry for entry in self.browser.get_log("browser")
+                  if entry["level"] == "SEVERE" and
+                  # A program that has ended does not answer.
+                  "ERR_CONNECTION_REFUSED" not in entry["message"] and
+                  "favicon" not in entry["message"]]
+        self.assertEqual(errors, [])
+
+    def open(self, program):
+        self.browser.get(program.url)
+        until(lambda: self.text("#status").startswith("live"), "the first answer")
+
+    def script(self, words):
+        return self.browser.execute_script("return " + words)
+
+    def text(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector).text
+
+    def cells(self, table):
+        """The rows of a table, as lists of texts."""
+        return self.script(
+            f"[...document.querySelectorAll('#{table} tr')]"
+            ".map(row => [...row.cells].map(cell => cell.innerText))")
+
+    def press(self, button):
+        self.browser.find_element(By.ID, button).click()
+
+    def filter_by(self, text):
+        field = self.browser.find_element(By.ID, "filter")
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(Keys.DELETE, text)
+
+    def turn(self):
+        return int(self.text("#turn"))
+
+    def facts(self):
+        names = self.script("[...document.querySelectorAll('#facts dt')]"
+                            ".map(term => term.innerText)")
+        values = self.script("[...document.querySelectorAll('#facts dd')]"
+                             ".map(value => value.innerText)")
+        return dict(zip(names, values))
+
+    def level(self, fd, column):
+        """What a buffer's cell says in its data: held, low, high."""
+        found = self.script(
+            f"(cell => cell && {{...cell.dataset}})(document.querySelector("
+            f"'#fds tr[data-fd=\"{fd}\"] td:nth-child({column}) div'))")
+        return found and {name: int(value) for name, value in found.items()}
+
+    def shoot(self, name):
+        if SCREENSHOTS:
+            self.browser.save_screenshot(os.path.join(SCREENSHOTS, name))
+
+    def test_descriptors_buffers_timers(self):
+        with Program(PROGRAM) as program:
+            self.open(program)
+            known = program.report()
+            fds = {row[0]: row for row in self.cells("fds")}
+            self.assertEqual(fds["0"][1], "READ|PERSIST (priority 1)")
+            self.assertEqual(fds[str(known["paused"])][1],
+                             "READ|PERSIST (priority 1)")
+            self.assertEqual(self.level(known["paused"], 3),
+                             {"held": 0, "low": 0, "high": 100})
+            self.assertEqual(self.text("#fd_count"), str(len(fds)))
+            self.assertEqual(self.text("#signals"), "Signals: 15 (on_signal "
+                             + re.search(r"\(program.*", self.text("#signals"))[0])
+            program.tell("fill")
+            until(lambda: self.level(known["paused"], 3) ==
+                  {"held": 100, "low": 0, "high": 100}, "a full input")
+            self.assertIn("nothing now", [row[1] for row in self.cells("fds")
+                                          if row[0] == str(known["paused"])])
+            program.tell("write")
+            # Until the kernel takes no more.
+            until(lambda: "WRITE" in " ".join(
+                row[1] for row in self.cells("fds")), "a full socket")
+            known = program.report()
+            until(lambda: (self.level(known["stuck"], 4) or {}).get("held") ==
+                  known["output"], "the output")
+            # One timer, an hour away, at its place on the line.
+            self.assertEqual(self.text("#timer_count"), "1")
+            titles = self.script("[...document.querySelectorAll('#timers title')]"
+                                 ".map(title => title.textContent)")
+            self.assertRegex(titles[0], r"^on_hourly \(program\+0x[0-9a-f]+\), "
+                             r"in (1\.0 h|5\d\.\d min) of (1\.0 h|60\.0 min)$")
+
+    def test_turns(self):
+        with Program(PROGRAM) as program:
+            self.open(program)
+            program.tell("slow")
+            until(lambda: any("on_slow" in row[0] for row in self.cells("slowest")),
+                  "the slow callback")
+            slowest = self.cells("slowest")[0]
+            self.assertIn("on_slow", slowest[0])
+            self.assertEqual(slowest[5], "1")
+            program.tell("queues")
+            until(lambda: self.facts().get("callbacks") == "3", "the last turn")
+            last = self.turn()
+            self.press("pause")
+            self.assertTrue(self.text("#status").startswith("held, 0 turns behind"))
+            queues = "[...document.querySelectorAll('.queue')].map(q => +q.dataset.count)"
+            self.assertEqual(self.script(queues), [0, 0, 3])
+            self.press("back")
+            self.assertLess(self.turn(), last)
+            self.assertEqual(self.script(queues), [0, 2, 3])
+            self.press("back")
+            self.assertEqual(self.script(queues), [1, 2, 3])
+            calls = self.cells("calls")
+            self.assertEqual(len(calls), 1)
+            self.assertIn("on_queued", calls[0][0])
+            self.assertEqual(calls[0][1], "event")
+            # The view is held, the program is not.
+            held = self.turn()
+            program.tell("queues")
+            until(lambda: not self.text("#status").startswith("held, 2 "),
+                  "more turns")
+            self.assertEqual(self.turn(), held)
+            self.press("forth")
+            self.assertGreater(self.turn(), held)
+            # Back to where the slow callback was: by the keyboard.
+            body = self.browser.find_element(By.TAG_NAME, "body")
+            self.script("document.activeElement.blur()")
+            for _ in range(50):
+                if any("on_slow" in call[0] for call in self.cells("calls")):
+                    break
+                body.send_keys(Keys.ARROW_LEFT)
+            else:
+                self.fail("the slow callback's turn is not among the last ones")
+            self.assertEqual(str(self.turn()), slowest[3])
+            self.assertRegex(self.facts()["after the wait"], r"^[3-9]\d\.\d ms$|s$")
+            self.press("pause")
+            until(lambda: self.text("#status").startswith("live"), "going on")
+            self.assertGreater(self.turn(), held)
+
+    def test_filter(self):
+        with Program(PROGRAM) as program:
+            self.open(program)
+            known = program.report()
+            for _ in range(3):
+                program.tell("queues")
+            program.tell("fill")
+            until(lambda: (self.level(known["paused"], 3) or {}).get("held") == 100,
+                  "the bytes")
+            self.filter_by(str(known["paused"]))
+            self.assertEqual([row[0] for row in self.cells("fds")],
+                             [str(known["paused"])])
+            self.assertEqual(self.text("#timer_count"), "0")
+            # Stepping back goes to turns with that descriptor.
+            self.press("back")
+            calls = self.cells("calls")
+            self.assertTrue(calls)
+            self.assertEqual({call[3] for call in calls}, {str(known["paused"])})
+            self.filter_by("99999")
+            self.assertEqual(self.cells("fds"), [])
+            before = self.turn()
+            self.press("back")
+            self.assertEqual(self.turn(), before)
+            self.filter_by("")
+            self.assertGreater(len(self.cells("fds")), 2)
+
+    def test_wheel(self):
+        with Program(PROGRAM) as program:
+            self.open(program)
+            program.tell("queues")
+            until(lambda: self.facts().get("callbacks"), "a turn")
+            steps = self.script("[...document.querySelectorAll('.step')]"
+                                ".map(step => step.textContent)")
+            self.assertEqual(steps, [
+                "1anything to do?", "2send", "3how long?", "4ask the kernel",
+                "5one time", "6timers due", "7callbacks", "8another turn?"])
+            # It turns with the loop: each turn moves the marker away.
+            places = set()
+
+            def moved():
+                program.tell("queues")
+                places.add(self.script(
+                    "document.querySelector('.marker').getAttribute('cx')"))
+                return len(places) >= 4
+            until(moved, "the marker to move")
+            # Held, it stands still at the kernel's step.
+            self.press("pause")
+            self.assertEqual(self.script(
+                "document.querySelector('.step.at').textContent"), "4ask the kernel")
+            self.assertGreater(self.script(
+                "document.querySelectorAll('.share').length"), 0)
+
+    def test_several_loops(self):
+        with Program(PROGRAM) as program:
+            self.open(program)
+            options = self.script("[...document.querySelectorAll('#base option')]"
+                                  ".map(option => option.textContent)")
+            self.assertEqual(options, ["0 (epoll)"])
+
+    def test_nothing_comes_from_elsewhere(self):
+        with Program(PROGRAM) as program:
+            self.browser.get_log("performance")
+            self.open(program)
+            asked = re.findall(r'"url":"(https?:[^"]*)"', " ".join(
+                entry["message"].replace("\\", "")
+                for entry in self.browser.get_log("performance")
+                if "Network.requestWillBeSent" in entry["message"]))
+            self.assertTrue(asked)
+            host = program.url.split("/?")[0] + "/"
+            self.assertEqual([url for url in asked if not url.startswith(host)], [])
+
+    def test_without_the_token(self):
+        with Program(PROGRAM) as program:
+            self.browser.get(program.url.split("?")[0])
+            self.assertEqual(self.text("body"), "403")
+            self.browser.get_log("browser")
+
+    def test_the_end_of_the_program_shows(self):
+        with Program(PROGRAM) as program:
+            self.open(program)
+        until(lambda: self.text("#status") == "the loop does not answer", "the end")
+
+    def test_screenshots(self):
+        if not SCREENSHOTS:
+            return
+        server = subprocess.Popen(
+            ["examples/echo_server", "--port", "0"], stderr=subprocess.PIPE,
+            text=True, env=dict(os.environ, EVOKE_SCOPE="127.0.0.1:0"))
+        server.kill()
+        server.wait()
+
+
+if __name__ == "__main__":
+    if "--screenshots" in sys.argv:
+        at = sys.argv.index("--screenshots")
+        SCREENSHOTS = sys.argv[at + 1]
+        del sys.argv[at:at + 2]
+    unittest.main(verbosity=2)
