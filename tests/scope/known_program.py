@@ -54,9 +54,12 @@ class Program:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.tell("quit")
+            self.end()
         self.rest = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0, self.process.returncode
+
+    def end(self):
+        self.tell("quit")
 
     def tell(self, line):
         """Has the program do something; returns its answer."""
@@ -82,3 +85,16 @@ class Program:
     def fd(self, number):
         found = [entry for entry in self.state()["fds"] if entry["fd"] == number]
         return found[0] if found else None
+
+
+class Example(Program):
+    """One of the examples, which say their port and end by a signal."""
+
+    def __enter__(self):
+        super().__enter__()
+        line = self.process.stderr.readline()
+        self.port = int(re.fullmatch(r"port: (\d+)\n", line).group(1))
+        return self
+
+    def end(self):
+        self.process.terminate()
