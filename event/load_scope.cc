@@ -12,11 +12,6 @@
 // There if the program is linked with the library; else it is loaded.
 extern "C" int evoke_scope_start(event_base* base, const char* address)
     __attribute__((weak));
-// libc.a has one that cannot do much, and that every linker warns of; so a
-// program without any shared library has none.
-extern "C" void* dlopen(const char* file, int mode) __attribute__((weak));
-extern "C" void* dlsym(void* handle, const char* name) __attribute__((weak));
-extern "C" char* dlerror(void) __attribute__((weak));
 
 namespace evoke {
 
@@ -24,6 +19,7 @@ namespace {
 
 constexpr char kFile[] = "libevoke_scope.so.1";
 
+using OpenFunction = void* (*)(const char* file, int mode);
 using StartFunction = int (*)(event_base* base, const char* address);
 
 // Loaded once, never unloaded; nor is what failed tried again.
@@ -35,7 +31,10 @@ void Say(const char* why) { LogWarn("EVOKE_SCOPE: %s", why); }
 // Beside the library that this is a part of: never by a search path, where
 // another version may be.
 StartFunction Load() {
-  if (dlopen == nullptr || dlsym == nullptr || dlerror == nullptr) {
+  // Not called by its name: libc.a has one that cannot do much, and that every
+  // linker warns of. A program without shared libraries finds none.
+  auto open = reinterpret_cast<OpenFunction>(dlsym(RTLD_DEFAULT, "dlopen"));
+  if (open == nullptr) {
     Say("a program without shared libraries shows its loop if it is linked "
         "with -levoke_scope");
     return nullptr;
@@ -56,15 +55,17 @@ StartFunction Load() {
     Say("its own library cannot be found");
     return nullptr;
   }
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  // What it needs of us is hidden if we were loaded as a part of a plug-in.
-  if (library == nullptr &&
-      dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL) != nullptr) {
-    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void* library = open(path, RTLD_NOW | RTLD_LOCAL);
+  char why[PATH_MAX + 128] = "";
+  if (library == nullptr) {
+    snprintf(why, sizeof(why), "%s", dlerror());
+    // What it needs of us is hidden if we were loaded as a part of a plug-in.
+    if (open(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL) != nullptr) {
+      library = open(path, RTLD_NOW | RTLD_LOCAL);
+    }
   }
   if (library == nullptr) {
-    const char* why = dlerror();
-    Say(why != nullptr ? why : path);
+    Say(why);
     return nullptr;
   }
   void* start = dlsym(library, "evoke_scope_start");
