@@ -7,9 +7,11 @@
 # away:
 #
 #   bench/points.sh
+#   bench/points.sh scope
 #
-# It builds both with ./bazelw -c opt. What the loop counts for evoke_stats() is
-# in both.
+# or, the second one, without and with loopscope (docs/scope.md), whose page
+# nobody looks at. It builds both with ./bazelw -c opt. What the loop counts for
+# evoke_stats() is in both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,22 +60,31 @@ per_message() {
   echo $(((many - few) / 100))
 }
 
+# build TARGET FLAGS...
 build() {
-  ./bazelw build -c opt --noshow_progress "$@" //bench:echo_evoke_server \
+  local target=$1
+  shift
+  ./bazelw build -c opt --noshow_progress "$@" "//bench:$target" \
     >"$scratch/build" 2>&1 || {
     cat "$scratch/build" >&2
     exit 1
   }
 }
-build --copt=-DEVOKE_NO_POINTS
-cp bazel-bin/bench/echo_evoke_server "$scratch/without"
-build
-cp bazel-bin/bench/echo_evoke_server "$scratch/with"
+if [[ ${1:-} == scope ]]; then
+  build echo_scope_server
+  cp bazel-bin/bench/echo_scope_server "$scratch/without"
+  cp "$scratch/without" "$scratch/with"
+else
+  build echo_evoke_server --copt=-DEVOKE_NO_POINTS
+  cp bazel-bin/bench/echo_evoke_server "$scratch/without"
+  build echo_evoke_server
+  cp bazel-bin/bench/echo_evoke_server "$scratch/with"
+fi
 
 printf '%-12s %12s %12s %8s\n' connections without with more
 for connections in 1 16; do
   without=$(per_message "$scratch/without" "$connections")
-  with=$(per_message "$scratch/with" "$connections")
+  with=$(EVOKE_SCOPE=${1:+127.0.0.1:0} per_message "$scratch/with" "$connections")
   awk -v c="$connections" -v a="$without" -v b="$with" 'BEGIN {
     printf "%-12d %12.1f %12.1f %7.2f%%\n", c, a / 100, b / 100, (b - a) * 100 / a }'
 done

@@ -30,19 +30,20 @@ extern "C" {
 
 /*
  * Shows `base` on the page, and serves it at `address` ("127.0.0.1:8080",
- * "[::1]:8080"; port 0 is any free one) unless this process serves it already:
- * there is one page for a process, in the loop of the base that asked first,
- * and it ends with that base. Other than loopback addresses are refused, unless
- * "public:" stands in front ("public:0.0.0.0:8080"): whoever has the URL then
- * sees what the program does.
+ * "[::1]:8080"; port 0, or none, is any free one) unless this process serves it
+ * already: there is one page for a process, in the loop of the base that asked
+ * first, and it ends with that base. Other than loopback addresses are refused,
+ * unless "public:" stands in front ("public:0.0.0.0:8080"): whoever has the URL
+ * then sees what the program does.
  *
- * It keeps about 400 KiB for each base, and does not keep the loop from ending.
- * To be called from the thread that runs the loop of `base`, or before it runs.
- * A child after fork() serves nothing.
+ * It does not keep the loop from ending. docs/scope.md says what it costs. A
+ * child after fork() serves nothing. To be called from the thread that runs the
+ * loop of `base`, or before it runs.
  *
- * Returns 0, or -1 with errno set, and a warning in the log: an address that is
- * none or is refused (EINVAL, EACCES), a port in use (EADDRINUSE), no memory,
- * a base that is shown already (EEXIST).
+ * Returns 0, or -1 with errno set: no base or address, or an address that is
+ * none (EINVAL); one that is refused (EACCES); a port in use (EADDRINUSE); no
+ * memory (ENOMEM); 64 bases are shown already (ENOSPC); this base is (EEXIST).
+ * All but the last are warned of in the log.
  */
 EVENT2_EXPORT_SYMBOL
 int evoke_scope_start(struct event_base *base, const char *address);
