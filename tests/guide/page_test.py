@@ -82,7 +82,8 @@ class Shell:
                                os.environ.get("TEST_SRCDIR", "..")),
                            HOME=os.path.join(directory, "home"))
         for name in ("PKG_CONFIG_PATH", "CPATH", "LD_LIBRARY_PATH",
-                     "CMAKE_PREFIX_PATH", "EVOKE_TRACE", "EVOKE_SLOW_MS"):
+                     "CMAKE_PREFIX_PATH", "EVOKE_SCOPE", "EVOKE_TRACE",
+                     "EVOKE_SLOW_MS"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
             ["bash"], cwd=directory, env=environment, text=True,
