@@ -27,14 +27,7 @@ static int queue, done_fd, listener;
 static volatile sig_atomic_t ended;
 
 // What the threads share.
-static struct jobs to_do = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .has_some = PTHREAD_COND_INITIALIZER,
-};
-static struct jobs done = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .has_some = PTHREAD_COND_INITIALIZER,
-};
+static struct jobs to_do = JOBS_NONE, done = JOBS_NONE;
 
 static void on_term(int signal) { ended = signal; }
 
@@ -68,22 +61,14 @@ static void go_on(struct connection *c, enum progress progress) {
 }
 
 static void on_client(struct connection *c) {
-  if (c->unsent != NULL) {
-    go_on(c, connection_resume(c));
+  enum progress progress = CONNECTION_BLOCKED;
+  struct job *job = c->unsent == NULL ? job_receive(c, &progress) : NULL;
+  if (c->unsent != NULL) progress = connection_resume(c);
+  if (job == NULL) {
+    go_on(c, progress);
     return;
   }
-  struct job *job = malloc(sizeof(*job));
-  ssize_t got = job == NULL ? -1 : recv(c->fd, job->data, sizeof(job->data), 0);
-  if (got <= 0) {
-    int is_there =
-        job != NULL && got < 0 && (errno == EAGAIN || errno == EINTR);
-    free(job);
-    go_on(c, is_there ? CONNECTION_EMPTY : CONNECTION_OVER);
-    return;
-  }
-  model_count(&stats, got);
-  job->client = c;
-  job->bytes = (size_t)got;
+  model_count(&stats, (ssize_t)job->bytes);
   jobs_put(&to_do, job);
 }
 
@@ -147,20 +132,14 @@ int main(int argc, char **argv) {
   queue = epoll_create1(EPOLL_CLOEXEC);
   done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (queue < 0 || done_fd < 0) model_die("epoll_create1, eventfd");
-  for (int i = 0; i < WORKERS; ++i) {
-    if (pthread_create(&workers[i], NULL, work, NULL) != 0) {
-      model_die("pthread_create");
-    }
-  }
+  jobs_start(workers, WORKERS, work);
   listener = model_listen(options.port, SOCK_NONBLOCK);
   if (watch(EPOLL_CTL_ADD, listener, EPOLLIN, &listener) < 0 ||
       watch(EPOLL_CTL_ADD, done_fd, EPOLLIN, &done_fd) < 0) {
     model_die("epoll_ctl");
   }
   loop(&while_waiting);
-  jobs_end(&to_do);
-  for (int i = 0; i < WORKERS; ++i) pthread_join(workers[i], NULL);
-  jobs_clear(&to_do);
+  jobs_stop(workers, WORKERS, &to_do);
   jobs_clear(&done);
   while (clients != NULL) connection_free(clients);
   close(listener);

@@ -12,21 +12,11 @@
 // as in many containers (the program then says so and ends); and wherever one
 // forgets that a request's memory is the kernel's until the request completes.
 // Who: TigerBeetle; QEMU and PostgreSQL 18, for files.
-#include <liburing.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
+#include "ring.h"
 
-#include "model.h"
-
-enum { POOL_BUFFERS = 256, POOL_ID = 1, OUTPUT_LIMIT_BYTES = 65536 };
+enum { OUTPUT_LIMIT_BYTES = 65536 };
 // What a completion is of: the lowest bits of its user_data, beside the client.
 enum kind { ACCEPT, RECEIVE, SEND, CANCEL, REST, END, KINDS = 8 };
-
-struct bytes {
-  char *at;
-  size_t used;
-};
 
 struct client {
   int fd;
@@ -38,25 +28,11 @@ struct client {
 
 static struct model_options options;
 static struct model_stats stats;
-static struct io_uring ring;
-static struct io_uring_buf pool[POOL_BUFFERS] __attribute__((aligned(4096)));
-static char pool_bytes[POOL_BUFFERS][MODEL_BUFFER_BYTES];
 static struct client *clients;
 
-// A request that tells `kind` and `client` when it completes. A full queue is
-// handed over first.
+// A request that tells `kind` and `client` when it completes.
 static struct io_uring_sqe *request(enum kind kind, struct client *client) {
-  struct io_uring_sqe *sqe;
-  while ((sqe = io_uring_get_sqe(&ring)) == NULL) io_uring_submit(&ring);
-  io_uring_sqe_set_data64(sqe, (uintptr_t)client | kind);
-  return sqe;
-}
-
-static void give_buffer(int id) {
-  struct io_uring_buf_ring *shared = (struct io_uring_buf_ring *)pool;
-  io_uring_buf_ring_add(shared, pool_bytes[id], MODEL_BUFFER_BYTES,
-                        (unsigned short)id, POOL_BUFFERS - 1, 0);
-  io_uring_buf_ring_advance(shared, 1);
+  return ring_request((uintptr_t)client | kind);
 }
 
 static void free_client(struct client *client) {
@@ -73,9 +49,7 @@ static void free_client(struct client *client) {
 // recv is taken back, and comes again when the bytes have gone.
 static void go_on(struct client *client) {
   if (!client->sending && client->next.used > 0) {
-    struct bytes gone = client->sent;
-    client->sent = client->next;
-    client->next = (struct bytes){gone.at, 0};
+    bytes_take(&client->sent, &client->next);
     // MSG_WAITALL: the kernel goes on until all is sent.
     io_uring_prep_send(request(SEND, client), client->fd, client->sent.at,
                        client->sent.used, MSG_NOSIGNAL | MSG_WAITALL);
@@ -90,26 +64,11 @@ static void go_on(struct client *client) {
     struct io_uring_sqe *sqe = request(RECEIVE, client);
     io_uring_prep_recv_multishot(sqe, client->fd, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = POOL_ID;
+    sqe->buf_group = RING_POOL;
     client->receiving = 1;
   } else if (!client->receiving && !client->sending && client->over) {
     free_client(client);
   }
-}
-
-static void serve(struct client *client, const char *bytes, size_t got) {
-  struct bytes *next = &client->next;
-  ++stats.messages;
-  stats.bytes += got;
-  if (options.print) {
-    model_print(bytes, got);
-    return;
-  }
-  char *grown = realloc(next->at, next->used + got);
-  if (grown == NULL) model_die("realloc");
-  next->at = grown;
-  memcpy(next->at + next->used, bytes, got);
-  next->used += got;
 }
 
 static void on_received(struct client *client, int got, unsigned flags) {
@@ -119,8 +78,12 @@ static void on_received(struct client *client, int got, unsigned flags) {
   if (got <= 0 && got != -ENOBUFS && got != -ECANCELED) client->over = 1;
   if (flags & IORING_CQE_F_BUFFER) {
     int id = (int)(flags >> IORING_CQE_BUFFER_SHIFT);
-    if (got > 0) serve(client, pool_bytes[id], (size_t)got);
-    give_buffer(id);  // at once: a slow client holds none of the pool
+    if (got > 0) model_count(&stats, got);
+    if (got > 0 && options.print) model_print(ring_buffers[id], (size_t)got);
+    if (got > 0 && !options.print) {
+      bytes_append(&client->next, ring_buffers[id], (size_t)got);
+    }
+    ring_give_buffer(id);  // at once: a slow client holds none of the pool
   }
   go_on(client);
 }
@@ -135,18 +98,12 @@ static void on_sent(struct client *client, int sent) {
   go_on(client);
 }
 
-static void start_accept(int listener) {
-  io_uring_prep_multishot_accept(request(ACCEPT, NULL), listener, NULL, NULL,
-                                 SOCK_CLOEXEC);
-}
-
 static void on_accepted(int listener, int fd, unsigned flags) {
-  static struct __kernel_timespec rest = {0, 10000000};
   if (fd < 0) {  // no descriptor is free, and none would be at once
-    io_uring_prep_timeout(request(REST, NULL), &rest, 0, 0);
+    ring_rest(REST);
     return;
   }
-  if (!(flags & IORING_CQE_F_MORE)) start_accept(listener);
+  if (!(flags & IORING_CQE_F_MORE)) ring_accept(listener, ACCEPT);
   struct client *client = calloc(1, sizeof(*client));
   if (client == NULL) model_die("calloc");
   ++stats.connections;
@@ -156,23 +113,6 @@ static void on_accepted(int listener, int fd, unsigned flags) {
   go_on(client);
 }
 
-static void make_ring(void) {
-  struct io_uring_buf_reg registered = {.ring_addr = (uintptr_t)pool,
-                                        .ring_entries = POOL_BUFFERS,
-                                        .bgid = POOL_ID};
-  struct io_uring_probe *probe = NULL;
-  int error = io_uring_queue_init(256, &ring, IORING_SETUP_SINGLE_ISSUER);
-  if (error == 0) error = io_uring_register_buf_ring(&ring, &registered, 0);
-  if (error == 0) probe = io_uring_get_probe_ring(&ring);
-  errno = error != 0 ? -error : EOPNOTSUPP;
-  // Multishot recv cannot be asked for; IORING_OP_SEND_ZC came with it.
-  if (probe == NULL || !io_uring_opcode_supported(probe, IORING_OP_SEND_ZC)) {
-    model_die("io_uring as of Linux 6.0");
-  }
-  io_uring_free_probe(probe);
-  for (int id = 0; id < POOL_BUFFERS; ++id) give_buffer(id);
-}
-
 static void on_completion(const struct io_uring_cqe *cqe, int listener,
                           int *running) {
   enum kind kind = cqe->user_data & (KINDS - 1);
@@ -180,22 +120,17 @@ static void on_completion(const struct io_uring_cqe *cqe, int listener,
   if (kind == ACCEPT) on_accepted(listener, cqe->res, cqe->flags);
   if (kind == RECEIVE) on_received(client, cqe->res, cqe->flags);
   if (kind == SEND) on_sent(client, cqe->res);
-  if (kind == REST) start_accept(listener);
+  if (kind == REST) ring_accept(listener, ACCEPT);
   if (kind == END) *running = 0;
 }
 
 int main(int argc, char **argv) {
-  sigset_t ends;
   int running = 1;
   options = model_parse(argc, argv);
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigprocmask(SIG_BLOCK, &ends, NULL);
-  make_ring();
-  int signals = signalfd(-1, &ends, SFD_CLOEXEC);
+  int signals = ring_open();
   io_uring_prep_poll_add(request(END, NULL), signals, POLLIN);
   int listener = model_listen(options.port, 0);
-  start_accept(listener);
+  ring_accept(listener, ACCEPT);
   while (running) {
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0;
@@ -208,8 +143,7 @@ int main(int argc, char **argv) {
   }
   shutdown(listener, SHUT_RDWR);  // free at once, whoever still holds the file
   close(listener);
-  close(signals);
-  io_uring_queue_exit(&ring);
+  ring_close(signals);
   while (clients != NULL) free_client(clients);
   model_end(&options, &stats);
   return 0;

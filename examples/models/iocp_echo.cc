@@ -15,19 +15,9 @@
 // and with very many idle connections, each of which has its buffer lent out
 // already. There is no SIGTERM on Windows: Ctrl-C and Ctrl-Break end it.
 // Who: IIS, SQL Server; libuv and Asio on Windows; io_uring is its heir.
-#include <winsock2.h>
-// What else is Windows' comes after it.
-#include <fcntl.h>
-#include <io.h>
-#include <mswsock.h>
-#include <windows.h>
-
-#include "model.h"
+#include "winsock.h"
 
 namespace {
-
-// AcceptEx writes both addresses, each with room for 16 bytes more.
-constexpr DWORD kAddressBytes = sizeof(sockaddr_in) + 16;
 
 enum class Operation { kAccept, kReceive, kSend };
 
@@ -43,15 +33,6 @@ model_options options;
 model_stats stats;
 HANDLE port;
 SOCKET listener;
-
-[[noreturn]] void Die(const char* what) {
-  fprintf(stderr, "%s: error %d\n", what, WSAGetLastError());
-  exit(1);
-}
-
-SOCKET NewSocket() {
-  return WSASocketW(AF_INET, SOCK_STREAM, 0, nullptr, 0, WSA_FLAG_OVERLAPPED);
-}
 
 void Close(Client* client) {
   closesocket(client->socket);
@@ -86,13 +67,7 @@ void Send(Client* client) {
 void Accept() {
   auto* client = new Client;
   client->socket = NewSocket();
-  if (client->socket == INVALID_SOCKET) Die("WSASocket");
-  DWORD got;
-  if (!AcceptEx(listener, client->socket, client->bytes, 0, kAddressBytes,
-                kAddressBytes, &got, &client->overlapped) &&
-      WSAGetLastError() != WSA_IO_PENDING) {
-    Die("AcceptEx");
-  }
+  StartAccept(listener, client->socket, client->bytes, &client->overlapped);
 }
 
 void OnAccepted(Client* client, bool well) {
@@ -101,8 +76,7 @@ void OnAccepted(Client* client, bool well) {
   if (!well ||
       setsockopt(client->socket, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
                  reinterpret_cast<char*>(&listener), sizeof(listener)) != 0 ||
-      CreateIoCompletionPort(reinterpret_cast<HANDLE>(client->socket), port, 0,
-                             0) == nullptr) {
+      !Join(port, client->socket)) {
     Close(client);
     return;
   }
@@ -111,8 +85,7 @@ void OnAccepted(Client* client, bool well) {
 }
 
 void OnReceived(Client* client, DWORD got) {
-  ++stats.messages;
-  stats.bytes += got;
+  model_count(&stats, static_cast<ssize_t>(got));
   if (options.print) {
     model_print(client->bytes, got);
     Receive(client);
@@ -144,35 +117,17 @@ BOOL WINAPI OnConsole(DWORD) {
   return TRUE;
 }
 
-void Listen() {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<unsigned short>(options.port));
-  listener = NewSocket();
-  if (listener == INVALID_SOCKET ||
-      bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) !=
-          0 ||
-      listen(listener, SOMAXCONN) != 0 ||
-      CreateIoCompletionPort(reinterpret_cast<HANDLE>(listener), port, 0, 0) ==
-          nullptr) {
-    Die("bind");
-  }
-  model_print_port(static_cast<int>(listener));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  WSADATA data;
-  _setmode(_fileno(stdout), _O_BINARY);  // a line's end is one byte
-  _setmode(_fileno(stderr), _O_BINARY);
   options = model_parse(argc, argv);
-  if (WSAStartup(MAKEWORD(2, 2), &data) != 0) Die("WSAStartup");
+  StartWinsock();
   port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1);
   if (port == nullptr) Die("CreateIoCompletionPort");
   SetConsoleCtrlHandler(OnConsole, TRUE);
-  Listen();
+  listener = Listen(options.port);
+  if (!Join(port, listener)) Die("CreateIoCompletionPort");
+  model_print_port(static_cast<int>(listener));
   Accept();
   for (;;) {
     DWORD bytes = 0;

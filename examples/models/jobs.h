@@ -24,6 +24,39 @@ struct jobs {
   int is_over;
 };
 
+#define JOBS_NONE \
+  { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0 }
+
+/* Starts threads that work on jobs. */
+static inline void jobs_start(pthread_t *threads, int count,
+                              void *(*work)(void *)) {
+  for (int i = 0; i < count; ++i) {
+    if (pthread_create(&threads[i], NULL, work, NULL) != 0) {
+      model_die("pthread_create");
+    }
+  }
+}
+
+/* What a client has sent, as a job. NULL without, and how it goes on with it.
+ */
+static inline struct job *job_receive(struct connection *client,
+                                      enum progress *progress) {
+  struct job *job = (struct job *)malloc(sizeof(*job));
+  *progress = CONNECTION_OVER;
+  if (job == NULL) return NULL;
+  ssize_t got = recv(client->fd, job->data, sizeof(job->data), 0);
+  if (got > 0) {
+    job->client = client;
+    job->bytes = (size_t)got;
+    return job;
+  }
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    *progress = CONNECTION_EMPTY;
+  }
+  free(job);
+  return NULL;
+}
+
 /* Returns whether the list was empty before: then somebody may have to be told.
  */
 static inline int jobs_put(struct jobs *jobs, struct job *job) {
@@ -58,14 +91,6 @@ static inline struct job *jobs_take_all(struct jobs *jobs) {
   return first;
 }
 
-/* Sends everybody home who waits. */
-static inline void jobs_end(struct jobs *jobs) {
-  pthread_mutex_lock(&jobs->lock);
-  jobs->is_over = 1;
-  pthread_cond_broadcast(&jobs->has_some);
-  pthread_mutex_unlock(&jobs->lock);
-}
-
 /* Frees what is left. */
 static inline void jobs_clear(struct jobs *jobs) {
   struct job *job = jobs_take_all(jobs);
@@ -74,6 +99,16 @@ static inline void jobs_clear(struct jobs *jobs) {
     free(job);
     job = next;
   }
+}
+
+/* Ends the threads of jobs_start(), once each has done what it has begun. */
+static inline void jobs_stop(pthread_t *threads, int count, struct jobs *jobs) {
+  pthread_mutex_lock(&jobs->lock);
+  jobs->is_over = 1;
+  pthread_cond_broadcast(&jobs->has_some);
+  pthread_mutex_unlock(&jobs->lock);
+  for (int i = 0; i < count; ++i) pthread_join(threads[i], NULL);
+  jobs_clear(jobs);
 }
 
 #endif /* EVOKE_EXAMPLES_MODELS_JOBS_H_ */
