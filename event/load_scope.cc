@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/log.h"
 
@@ -60,7 +61,8 @@ StartFunction Load() {
   if (library == nullptr) {
     snprintf(why, sizeof(why), "%s", dlerror());
     // What it needs of us is hidden if we were loaded as a part of a plug-in.
-    if (open(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL) != nullptr) {
+    if (access(path, R_OK) == 0 &&
+        open(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL) != nullptr) {
       library = open(path, RTLD_NOW | RTLD_LOCAL);
     }
   }

@@ -161,20 +161,28 @@ WaitingEvent* Recorder::Note(const event* ev) {
   waiting->what = ev->ev_events;
   waiting->priority = ev->ev_evcallback.evcb_pri;
   if (waiting->is_signal || ev->ev_fd < 0) return waiting;
-  const bool is_plain = Peek(ev) < 0;
   FdRecord* record = FdAt(ev->ev_fd);
   if (record == nullptr) return waiting;
-  // A descriptor of the same number, but another, if another event waits.
-  if (is_plain && record->last != nullptr && record->last != ev) {
+  const void*& last = ev->ev_events & EV_READ ? record->reader : record->writer;
+  // The number is that of another descriptor, as far as can be told: one with
+  // another bufferevent, or with another event in the place of one that waits
+  // no more.
+  if (record->is_over ||
+      (Peek(ev) < 0 && last != nullptr && last != ev && !events_.Find(last))) {
     memset(record, 0, sizeof(*record));
+    Peek(ev);
   }
-  record->last = ev;
+  last = ev;
   return waiting;
 }
 
 void Recorder::Seed(const event* ev) {
   constexpr short kWaits = EVLIST_INSERTED | EVLIST_TIMEOUT;
-  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits)) return;
+  // Without a callback it only keeps a place among the timers for others.
+  if (is_own_(ev) || !(ev->ev_evcallback.evcb_flags & kWaits) ||
+      ev->ev_evcallback.evcb_cb_union.evcb_callback == nullptr) {
+    return;
+  }
   WaitingEvent* waiting = Note(ev);
   if (waiting == nullptr) return;
   if (ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) {
@@ -190,9 +198,10 @@ int Recorder::Peek(const event* ev) {
   const int result = evoke_peek_buffers(ev, &buffers);
   FdRecord* record = result == 0 ? FdAt(ev->ev_fd) : nullptr;
   if (record == nullptr) return result;
-  // Another bufferevent, so another connection, with the number of an old one.
-  if (buffers.bufferevent != nullptr && record->last != nullptr &&
-      record->buffers.bufferevent != buffers.bufferevent) {
+  if (buffers.bufferevent == nullptr) {
+    record->is_over = true;
+  } else if (record->buffers.bufferevent != nullptr &&
+             record->buffers.bufferevent != buffers.bufferevent) {
     memset(record, 0, sizeof(*record));
   }
   record->buffers = buffers;

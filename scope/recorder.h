@@ -58,7 +58,10 @@ struct FdRecord {
   uint64_t read_bytes, written_bytes;
   uint64_t callbacks;
   int64_t busy_ns;
-  const void* last;  // event that waited for it
+  // The events that last waited to read and to write.
+  const void* reader;
+  const void* writer;
+  bool is_over;  // its bufferevent was freed
   // Of its bufferevent, when that was last looked at; `bufferevent` is null
   // where there is none.
   evoke_buffers buffers;

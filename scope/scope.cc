@@ -6,8 +6,9 @@
 // held; the server asks in its own loop. Between them is g_lock, under which
 // nothing is called that could want another lock: no function of the library
 // that takes a base's, no log callback of the program, no loader that knows
-// names. Beginning and ending is done by one thread at a time (g_setup, taken
-// before all other locks).
+// names. (The program's memory functions are called, which must not call us.)
+// Beginning and ending is done by one thread at a time (g_setup, taken before
+// all other locks).
 #include <errno.h>
 #include <event2/event.h>
 #include <evoke/extend.h>
@@ -124,10 +125,11 @@ void OnPoint(const evoke_point* point, void* arg) {
   }
   // No event is in the base any more, so the server's can go.
   if (shown->serves) {
-    g_page.server->Abandon();
-    Delete(g_page.server);
+    Server* server = g_page.server;
+    server->Abandon();
     g_page.server = nullptr;
     g_page.url[0] = '\0';
+    Delete(server);
   }
   *Find(shown->base) = nullptr;
   Delete(shown);
@@ -233,7 +235,7 @@ int Fail(const char* address, int error) {
     return -1;
   }
   const char* why = strerror(error);
-  if (error == EACCES) {
+  if (error == EPERM) {
     why = "not a loopback address, and without \"public:\" in front";
   } else if (error == ENOSPC) {
     why = "too many bases to be shown";
@@ -307,11 +309,15 @@ void Hide(event_base* base, Shown* shown) {
     }
     if (shown->serves) {
       server = g_page.server;
-      g_page.server = nullptr;
       g_page.url[0] = '\0';
     }
   }
-  if (server != nullptr) server->Stop();
+  if (server != nullptr) {
+    server->Stop();
+    // Only now, for a fork in the meantime.
+    Locked lock;
+    g_page.server = nullptr;
+  }
   Delete(server);
   Delete(shown);
 }
@@ -321,7 +327,9 @@ void Hide(event_base* base, Shown* shown) {
 int Start(event_base* base, const char* address) {
   if (base == nullptr || address == nullptr) return Fail(address, EINVAL);
   char message[256] = "";
-  int error = ENOMEM;
+  int error = Server::CheckAddress(address);
+  if (error != 0) return Fail(address, error);
+  error = ENOMEM;
   {
     Locked setup(&g_setup);
     if (!g_fork_is_handled) {

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "scope/memory.h"
 
 namespace evoke::scope {
@@ -63,6 +65,18 @@ bool Read(const char* text, sockaddr_storage* address, int* bytes) {
                                     bytes) == 0;
 }
 
+// 0, or an error number: EINVAL for what is no address, EPERM for one that
+// others can reach and that is not meant to be.
+int Understand(const char* text, sockaddr_storage* where, int* bytes,
+               bool* is_public) {
+  *where = {};
+  *bytes = sizeof(*where);
+  *is_public = strncmp(text, kPublic, strlen(kPublic)) == 0;
+  if (*is_public) text += strlen(kPublic);
+  if (!Read(text, where, bytes)) return EINVAL;
+  return *is_public || IsLoopback(*where) ? 0 : EPERM;
+}
+
 int Listen(const sockaddr_storage& address, int bytes) {
   const int on = 1;
   int fd =
@@ -82,19 +96,23 @@ int Listen(const sockaddr_storage& address, int bytes) {
 
 }  // namespace
 
+int Server::CheckAddress(const char* address) {
+  sockaddr_storage where;
+  int bytes;
+  bool is_public;
+  return Understand(address, &where, &bytes, &is_public);
+}
+
 int Server::Start(event_base* base, const char* address) {
-  sockaddr_storage where = {};
-  int bytes = sizeof(where);
-  loopback_only_ = strncmp(address, kPublic, strlen(kPublic)) != 0;
-  if (!loopback_only_) address += strlen(kPublic);
-  if (!Read(address, &where, &bytes)) {
-    errno = EINVAL;
+  sockaddr_storage where;
+  int bytes;
+  bool is_public;
+  const int error = Understand(address, &where, &bytes, &is_public);
+  if (error != 0) {
+    errno = error;
     return -1;
   }
-  if (loopback_only_ && !IsLoopback(where)) {
-    errno = EACCES;
-    return -1;
-  }
+  loopback_only_ = !is_public;
   unsigned char random[kTokenBytes];
   if (getrandom(random, sizeof(random), 0) != sizeof(random)) return -1;
   for (int i = 0; i < kTokenBytes; ++i) {
@@ -139,9 +157,8 @@ void Server::Stop() {
 
 void Server::CloseListener() {
   const int error = errno;
-  if (listener_fd_ >= 0) close(listener_fd_);
-  if (silent_fd_ >= 0) close(silent_fd_);
-  listener_fd_ = silent_fd_ = -1;
+  if (listener_fd_ >= 0) close(std::exchange(listener_fd_, -1));
+  if (silent_fd_ >= 0) close(std::exchange(silent_fd_, -1));
   errno = error;
 }
 
@@ -195,7 +212,7 @@ void Server::OnRetry(evutil_socket_t, short, void* arg) {
 
 void Server::ListenAgain() {
   if (listener_fd_ < 0 || event_pending(&acceptable_, EV_READ, nullptr)) return;
-  if (!AddInternal(&acceptable_, nullptr)) {
+  if (!AddInternal(&acceptable_, nullptr) && !AddInternal(&retry_, &kPause)) {
     evoke_log(EVENT_LOG_WARN, "loopscope: no memory to go on listening");
   }
 }
@@ -292,8 +309,7 @@ void Server::Send(Connection* connection) {
 }
 
 void Server::Drop(Connection* connection) {
-  close(connection->fd);
-  connection->fd = -1;
+  close(std::exchange(connection->fd, -1));
   Free(connection->answer_memory);
   connection->answer = connection->answer_memory = nullptr;
 }
@@ -309,10 +325,10 @@ void Server::Abandon() {
 }
 
 void Server::LeaveToParent() {
+  if (listener_fd_ >= 0) dup3(silent_fd_, listener_fd_, O_CLOEXEC);
   for (const Connection& connection : connections_) {
     if (connection.fd >= 0) dup3(silent_fd_, connection.fd, O_CLOEXEC);
   }
-  if (listener_fd_ >= 0) dup3(silent_fd_, listener_fd_, O_CLOEXEC);
 }
 
 void Server::Close(Connection* connection) {

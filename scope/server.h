@@ -26,6 +26,9 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server() { Stop(); }
 
+  // 0, or the error number that Start() would fail with for this address:
+  // EINVAL, EPERM.
+  static int CheckAddress(const char* address);
   // Listens at `address`, see evoke/scope.h. 0, or -1 with errno.
   int Start(event_base* base, const char* address);
   // Closes everything. On the loop's thread.

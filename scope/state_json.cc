@@ -195,10 +195,15 @@ bool AddFds(const StateOptions& options, const Recorder& recorder, Text* out) {
       [](const auto& a, const auto& b) { return a.fd < b.fd; });
   out->Add(",\"fds\":[");
   Comma comma(out);
+  size_t rows = 0;
   size_t quiet_looks = 0;  // each is a system call
   size_t i = 0;
-  for (evutil_socket_t fd = 0; fd < recorder.fd_end() || i < events.count();
+  for (evutil_socket_t fd = 0;
+       rows < kMostShown && (fd < recorder.fd_end() || i < events.count());
        ++fd) {
+    // Of those behind the last one that was selected nobody knows whether they
+    // wait.
+    if (events.truncated() && i == events.count()) break;
     const bool waits = i < events.count() && events[i].fd == fd;
     if (!waits && fd >= recorder.fd_end()) {
       fd = events[i].fd - 1;  // nothing is known of those between
@@ -208,6 +213,7 @@ bool AddFds(const StateOptions& options, const Recorder& recorder, Text* out) {
                    (++quiet_looks, fcntl(fd, F_GETFD) < 0))) {
       continue;
     }
+    ++rows;
     comma.Next();
     out->Format("{\"fd\":%d,\"waits\":[", fd);
     if (waits) AddWaits(options, events, &i, out);
@@ -215,7 +221,7 @@ bool AddFds(const StateOptions& options, const Recorder& recorder, Text* out) {
     AddCounts(recorder, fd, out);
   }
   out->Add("]");
-  return !events.truncated() && quiet_looks < kMostShown;
+  return !events.truncated() && rows < kMostShown && quiet_looks < kMostShown;
 }
 
 // The nearest first.

@@ -29,7 +29,7 @@ void evoke_log(int severity, const char *message);
  * As realloc(3), by the functions of event_set_mem_functions(): NULL for
  * `memory` asks for new memory, 0 bytes give it back and return NULL. Returns
  * NULL with errno set to ENOMEM when memory is short; the old memory is as it
- * was then. Any thread.
+ * was then. Any thread; also by an evoke_point_cb.
  */
 EVENT2_EXPORT_SYMBOL
 void *evoke_realloc(void *memory, size_t bytes);

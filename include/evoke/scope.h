@@ -41,9 +41,10 @@ extern "C" {
  * loop of `base`, or before it runs.
  *
  * Returns 0, or -1 with errno set: no base or address, or an address that is
- * none (EINVAL); one that is refused (EACCES); a port in use (EADDRINUSE); no
- * memory (ENOMEM); 64 bases are shown already (ENOSPC); this base is (EEXIST).
- * All but the last are warned of in the log.
+ * none (EINVAL); one that others can reach, without "public:" (EPERM); what
+ * socket(2), bind(2) and listen(2) say, such as EADDRINUSE; no memory (ENOMEM);
+ * 64 bases are shown already (ENOSPC); this base is (EEXIST). All but the last
+ * are warned of in the log, unless there is no address.
  */
 EVENT2_EXPORT_SYMBOL
 int evoke_scope_start(struct event_base *base, const char *address);

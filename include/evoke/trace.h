@@ -95,7 +95,8 @@ struct evoke_point {
 
 /*
  * Called for each point, on the thread that comes to it, one at a time for each
- * base, with the base's lock held: it must not call functions of the library.
+ * base, with the base's lock held: it must not call functions of the library
+ * but those of which evoke/extend.h says so.
  */
 typedef void (*evoke_point_cb)(const struct evoke_point *point, void *arg);
 

@@ -32,7 +32,9 @@ for library in event_core event; do
   LD_LIBRARY_PATH=$lib "$TEST_TMPDIR/$library" >/dev/null
   EVOKE_SCOPE=127.0.0.1:0 LD_LIBRARY_PATH=$lib expect "$url" "$TEST_TMPDIR/$library"
   # Not loaded unless it is asked for.
-  if LD_LIBRARY_PATH=$lib LD_DEBUG=files "$TEST_TMPDIR/$library" 2>&1 | grep -q libevoke_scope; then
+  LD_LIBRARY_PATH=$lib LD_DEBUG=files "$TEST_TMPDIR/$library" >/dev/null 2>"$TEST_TMPDIR/loaded"
+  grep -q "lib$library" "$TEST_TMPDIR/loaded" || die "LD_DEBUG tells nothing"
+  if grep -q libevoke_scope "$TEST_TMPDIR/loaded"; then
     die "libevoke_scope was loaded for nothing"
   fi
 done

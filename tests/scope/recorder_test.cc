@@ -158,6 +158,42 @@ TEST_P(RecorderTest, ADescriptorThatIsUsedAgainBeginsAnew) {
   EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 1u);
 }
 
+// One event to read and one to write, each of which comes and goes.
+TEST_P(RecorderTest, TwoEventsOfOneDescriptorShareItsCounts) {
+  Listen();
+  SocketPair pair;
+  TestEvent writes(base(), pair[0], EV_WRITE, [](short) {});
+  TestEvent reads(base(), pair[0], EV_READ, [&](short) { writes.Add(); });
+  for (int i = 0; i < 5; ++i) {
+    reads.Add();
+    if (i == 0) pair.Write(1, "x");
+    Loop(EVLOOP_ONCE);
+    Loop(EVLOOP_ONCE);
+  }
+  EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 10u);
+}
+
+// Among the timers stand placeholders for queues of equal timeouts.
+TEST_P(RecorderTest, SeedsNoPlaceholders) {
+  const timeval second = {1, 0};
+  const timeval* common = event_base_init_common_timeout(base(), &second);
+  ASSERT_NE(common, nullptr);
+  TestEvent timer(base(), -1, 0, [](short) {});
+  event_add(timer.get(), common);
+  Listen();
+  event_base_foreach_event(
+      base(),
+      [](const event_base*, const event* ev, void* arg) {
+        static_cast<Recorder*>(arg)->Seed(ev);
+        return 0;
+      },
+      &recorder_);
+  EXPECT_EQ(recorder_.events().count(), 1u);
+  ASSERT_NE(Find(timer.get()), nullptr);
+  timer.Del();
+  EXPECT_EQ(recorder_.events().count(), 0u);
+}
+
 TEST_P(RecorderTest, TheSlowestFunctionsStay) {
   for (int i = 0; i < 3 * kSlowest; ++i) {
     evoke_point point = {};

@@ -169,7 +169,7 @@ TEST_F(ScopeTest, RefusesAddresses) {
     const char* address;
     int error;
   } const kCases[] = {
-      {"0.0.0.0:0", EACCES},    {"10.0.0.1:80", EACCES},     {"[::]:0", EACCES},
+      {"0.0.0.0:0", EPERM},     {"10.0.0.1:80", EPERM},      {"[::]:0", EPERM},
       {"nonsense", EINVAL},     {"127.0.0.1:99999", EINVAL}, {"", EINVAL},
       {"localhost:80", EINVAL}, {"public:", EINVAL},
   };
@@ -181,6 +181,13 @@ TEST_F(ScopeTest, RefusesAddresses) {
     EXPECT_EQ(Url(), "");
     ASSERT_EQ(g_log.size(), ++lines);
   }
+  // Also while a page is served.
+  Start();
+  Base other(event_base_new());
+  errno = 0;
+  EXPECT_EQ(evoke_scope_start(other.get(), "nonsense"), -1);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(evoke_scope_stop(base_.get()), 0);
   EXPECT_EQ(evoke_scope_start(nullptr, "127.0.0.1:0"), -1);
   EXPECT_EQ(evoke_scope_start(base_.get(), nullptr), -1);
   EXPECT_EQ(evoke_scope_stop(base_.get()), -1);
