@@ -82,6 +82,11 @@ expect 1 "needs: not libm.so.6" dynamic good.so.7 good.so libm.so.6
 expect 1 "when it is loaded or unloaded, by: .init_array" \
   dynamic constructor.so.7 constructor.so
 expect 1 "has thread-local variables of: 0x000190 bytes" dynamic local.so.7 local.so
+build environment <<'END'
+#include <stdlib.h>
+extern "C" void* event_base_new() { return getenv("EVOKE_SCOPE"); }
+END
+expect 1 "environment.so needs: getenv" undefined environment.so
 build guest <<'END'
 extern "C" int event_base_new();
 extern "C" int evoke_nowhere();
