@@ -41,9 +41,9 @@ static void on_slow(evutil_socket_t fd, short what, void *arg) {
   clock_gettime(CLOCK_MONOTONIC, &start);
   do {
     clock_gettime(CLOCK_MONOTONIC, &now);
-  } while ((now.tv_sec - start.tv_sec) * 1000 +
-               (now.tv_nsec - start.tv_nsec) / 1000000 <
-           30);
+  } while ((now.tv_sec - start.tv_sec) * 1000000000LL +
+               (now.tv_nsec - start.tv_nsec) <
+           30000000);
 }
 
 static void on_signal(evutil_socket_t signal, short what, void *arg) {
