@@ -41,6 +41,7 @@
 #include "bench/load/measure.h"
 #include "bench/load/progress.h"
 #include "bench/load/server.h"
+#include "bench/model_list.h"
 
 ABSL_FLAG(std::vector<std::string>, models, {}, "these alone, by name");
 ABSL_FLAG(std::vector<std::string>, also, {},
@@ -70,40 +71,11 @@ ABSL_FLAG(bool, quick, false, "two models, small sizes: does it work at all?");
 
 namespace {
 
+using ::evoke::bench::AllModels;
+using ::evoke::bench::Model;
 using ::evoke::load::JsonArray;
 using ::evoke::load::JsonObject;
 using ::evoke::load::Plan;
-
-struct Model {
-  std::string name;
-  std::string family;
-  std::string path;
-};
-
-// In the order of the chapter. The families have their colours in
-// models_plots.py.
-const char* const kModels[][2] = {
-    {"process_per_client", "processes"},
-    {"prefork_accept", "processes"},
-    {"thread_per_client", "threads"},
-    {"thread_pool", "threads"},
-    {"select_loop", "multiplexing"},
-    {"pselect_loop", "multiplexing"},
-    {"poll_loop", "multiplexing"},
-    {"epoll_level", "multiplexing"},
-    {"epoll_edge", "multiplexing"},
-    {"io_uring_loop", "multiplexing"},
-    {"epoll_two_threads", "multiplexing and threads"},
-    {"epoll_workers", "multiplexing and threads"},
-    {"prefork_shared_listener", "multiplexing processes"},
-    {"prefork_reuseport", "multiplexing processes"},
-    {"on_evoke", "libraries"},
-    {"on_libevent", "libraries"},
-    {"on_libev", "libraries"},
-    {"on_libuv", "libraries"},
-    {"on_ace", "libraries"},
-    {"on_asio", "libraries"},
-};
 
 [[noreturn]] void Fail(const std::string& what) {
   fprintf(stderr, "models: %s\n", what.c_str());
@@ -158,8 +130,8 @@ std::string OutDirectory() {
 void CheckNames(const std::vector<std::string>& wanted) {
   for (const std::string& name : wanted) {
     bool known =
-        std::any_of(std::begin(kModels), std::end(kModels),
-                    [&](const auto& model) { return name == model[0]; });
+        std::any_of(AllModels().begin(), AllModels().end(),
+                    [&](const Model& model) { return name == model.name; });
     if (!known) Fail(absl::StrCat("no such model: ", name));
   }
 }
@@ -170,19 +142,22 @@ std::vector<Model> FindModels(JsonArray& skipped) {
   CheckNames(wanted);
   std::vector<Model> models;
   std::vector<std::string> missing;
-  for (const auto& [name, family] : kModels) {
+  for (Model model : AllModels()) {
     if (!wanted.empty() &&
-        std::find(wanted.begin(), wanted.end(), name) == wanted.end()) {
+        std::find(wanted.begin(), wanted.end(), model.name) == wanted.end()) {
       continue;
     }
-    std::string path =
-        FindFile(absl::StrCat(absl::GetFlag(FLAGS_dir), "/", name));
-    if (access(path.c_str(), X_OK) == 0) {
-      models.push_back({name, family, path});
+    model.path =
+        FindFile(model.path.empty()
+                     ? absl::StrCat(absl::GetFlag(FLAGS_dir), "/", model.name)
+                     : model.path);
+    if (access(model.path.c_str(), X_OK) == 0) {
+      models.push_back(model);
       continue;
     }
-    skipped.Add(JsonObject().Add("model", name).Add("why", "it is not built"));
-    missing.push_back(name);
+    skipped.Add(
+        JsonObject().Add("model", model.name).Add("why", "it is not built"));
+    missing.push_back(model.name);
   }
   if (!missing.empty()) {
     // Those that need a package of their own are no part of //bench:models.
@@ -419,6 +394,7 @@ class Comparison {
     progress_.Begin(absl::StrCat("system calls, ", model.name, ", ",
                                  connections, " connections"));
     plan_.server = model.path;
+    plan_.protocol = model.protocol;
     plan_.connections = connections;
     JsonObject object = Head(model, connections);
     AddTo(object, MeasureSyscalls(plan_, absl::GetFlag(FLAGS_counted)));
@@ -431,6 +407,7 @@ class Comparison {
                                  model.name, ", ", connections,
                                  " connections"));
     plan_.server = model.path;
+    plan_.protocol = model.protocol;
     plan_.connections = connections;
     JsonObject object = Head(model, connections);
     object.Add("round", round);
@@ -442,8 +419,10 @@ class Comparison {
   void Save() const {
     JsonArray models("\n  ");
     for (const Model& model : models_) {
-      models.Add(
-          JsonObject().Add("name", model.name).Add("family", model.family));
+      JsonObject object;
+      object.Add("name", model.name).Add("family", model.family);
+      if (!model.note.empty()) object.Add("note", model.note);
+      models.Add(object);
     }
     JsonObject document;
     document.Add("format", 1)

@@ -5,8 +5,8 @@
 # grey behind it. So one sees twenty models without a tangle, and each family
 # beside the rest.
 #
-# The colours are those of Okabe and Ito, which people tell apart who do not see
-# all colours; within a family the models differ in lightness, in their markers
+# The colours are those of Okabe and Ito (the yellow darker, to be seen on white),
+# which people tell apart who do not see all colours; within a family the models differ in lightness, in their markers
 # and in the kind of their lines. A hollow marker: not all connections were
 # served.
 import os
@@ -35,6 +35,7 @@ FAMILIES = {
     "multiplexing": ("Multiplexing (13.4)", "#0072B2"),
     "multiplexing and threads": ("Multiplexing and threads (13.5)", "#009E73"),
     "multiplexing processes": ("Multiplexing processes (13.6)", "#CC79A7"),
+    "messaging": ("Messaging (13.7)", "#A89B00"),
     "libraries": ("Libraries (13.8)", "#555555"),
     "your own": ("Your own", "#56B4E9"),
 }

@@ -79,6 +79,8 @@ class Results:
         self.settings = document["settings"]
         self.models = [m["name"] for m in document["models"]]
         self.family_of = {m["name"]: m["family"] for m in document["models"]}
+        self.notes = {m["name"]: m["note"] for m in document["models"]
+                      if "note" in m}
         self.sizes = self.settings["connections"]
         self.skipped = document["skipped"]
         self.syscalls = document["syscalls"]
@@ -280,6 +282,9 @@ def table(results, plots):
     for file, title, caption in plots:
         lines += [f"## {title}", "", caption, "", f"![{title}]({file})", ""]
     lines += ["## All figures", ""]
+    if results.notes:
+        lines += [f"- `{model}` {note}." for model, note in
+                  results.notes.items()] + [""]
     for size in results.sizes:
         plural = "" if size == 1 else "s"
         lines += [f"### {size:,} connection{plural}", ""]

@@ -15,9 +15,29 @@
 #if __has_include(<sys/sdt.h>) && !defined(EVOKE_NO_POINTS)
 #define SDT_USE_VARIADIC
 #include <sys/sdt.h>
-#define EVOKE_PROBE(name, ...) STAP_PROBEV(evoke, name, ##__VA_ARGS__)
+#define EVOKE_PROBE(name, ...) \
+  EVOKE_KEEP_FUNCTION();       \
+  STAP_PROBEV(evoke, name, ##__VA_ARGS__)
 #else
 #define EVOKE_PROBE(...) static_cast<void>(0)
+#endif
+
+// A linker that drops the functions which a program does not use
+// (--gc-sections, as in Bazel's optimised builds) leaves the probes' notes
+// where they are, and gold takes a note about a dropped function for an error.
+// So the function is kept: by its distance to a section that gold never drops,
+// for the sake of its name. Other linkers drop these four bytes, or the note's
+// target, in peace.
+#if defined(__x86_64__) || defined(__aarch64__)
+#define EVOKE_KEEP_FUNCTION()                             \
+  __asm__ volatile(                                       \
+      "990:\n"                                            \
+      ".pushsection .init.evoke_points,\"a\",%progbits\n" \
+      ".balign 4\n"                                       \
+      ".long 990b - .\n"                                  \
+      ".popsection")
+#else
+#define EVOKE_KEEP_FUNCTION() static_cast<void>(0)
 #endif
 
 namespace evoke {

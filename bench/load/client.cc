@@ -27,11 +27,16 @@ constexpr int64_t kOpeningPauseNs = 100 * kNsPerMilli;
 // Behind schedule, the open loop still looks for answers now and then.
 constexpr int kSendsInATurn = 64;
 constexpr size_t kBufferBytes = 65536;
-constexpr int kWrongEcho = -1;  // as an `error`, beside errno's values
+// As an `error`, beside errno's values.
+constexpr int kWrongEcho = -1, kWrongWelcome = -2;
 
-std::string Pattern(size_t message_bytes) {
-  std::string message;
-  for (size_t i = 0; i < message_bytes; ++i) message += 'a' + i % 26;
+std::string Letters(size_t count) {
+  std::string letters;
+  for (size_t i = 0; i < count; ++i) letters += 'a' + i % 26;
+  return letters;
+}
+
+std::string Pattern(const std::string& message) {
   std::string pattern = message;
   while (pattern.size() < 4096) pattern += message;
   return pattern;
@@ -44,6 +49,7 @@ timespec ToTimespec(int64_t ns) {
 std::string NameOf(int error) {
   if (error == 0) return "end of stream";
   if (error == kWrongEcho) return "wrong echo";
+  if (error == kWrongWelcome) return "wrong welcome";
   const char* name = strerrorname_np(error);
   return name != nullptr ? name : "errno " + std::to_string(error);
 }
@@ -76,10 +82,11 @@ void Outcome::Add(const Outcome& other) {
   lateness_ns.Add(other.lateness_ns);
 }
 
-Client::Client(int port, size_t message_bytes)
+Client::Client(int port, size_t message_bytes, const Protocol& protocol)
     : port_(port),
-      pattern_(Pattern(message_bytes)),
-      message_bytes_(message_bytes),
+      protocol_(protocol),
+      pattern_(Pattern(protocol.frame(Letters(message_bytes)))),
+      message_bytes_(protocol.frame(Letters(message_bytes)).size()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(kBufferBytes) {}
 
@@ -186,9 +193,26 @@ void Client::Connect(uint32_t index) {
   if (done) Greet(index);
 }
 
+// Says hello; the first message goes when the server's welcome is there, where
+// the protocol has one.
 void Client::Greet(uint32_t index) {
-  Enter(connections_[index], kGreeting);
-  connections_[index].connected = true;
+  Connection& connection = connections_[index];
+  const std::string& hello = protocol_.hello;
+  Enter(connection, kGreeting);
+  connection.connected = true;
+  if (!hello.empty()) {
+    // A new socket has room for these few bytes.
+    ssize_t sent =
+        send(connection.fd, hello.data(), hello.size(), MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(hello.size())) {
+      Drop(index, sent < 0 ? errno : EAGAIN);
+      return;
+    }
+  }
+  if (protocol_.welcome_bytes == 0) SendGreeting(index);
+}
+
+void Client::SendGreeting(uint32_t index) {
   Send(index, NowNs());
   --pending_;  // a greeting is no message of a loop
 }
@@ -385,10 +409,24 @@ int Client::Receive(uint32_t index) {
     Drop(index, got < 0 ? errno : 0);
     return 0;
   }
+  const char* bytes = buffer_.data();
+  if (size_t rest = protocol_.welcome_bytes - connection.welcome_bytes;
+      rest > 0) {
+    size_t part = std::min<size_t>(got, rest);
+    if (!IsWelcome(connection, bytes, part)) {
+      Drop(index, kWrongWelcome);
+      return 0;
+    }
+    connection.welcome_bytes += part;
+    if (part == rest) SendGreeting(index);
+    if (connection.fd < 0 || part == static_cast<size_t>(got)) return 0;
+    bytes += part;
+    got -= part;
+  }
   size_t awaited =
       (connection.since.size() - connection.first) * message_bytes_;
   if (connection.received_bytes + got > awaited ||
-      !IsEcho(connection, buffer_.data(), got)) {
+      !IsEcho(connection, bytes, got)) {
     Drop(index, kWrongEcho);
     return 0;
   }
@@ -400,6 +438,15 @@ int Client::Receive(uint32_t index) {
     connection.since.clear();
   }
   return answers;
+}
+
+// Whether the server's welcome goes on as it should, where that is known.
+bool Client::IsWelcome(const Connection& connection, const char* bytes,
+                       size_t length) const {
+  absl::string_view rest = protocol_.welcome;
+  rest.remove_prefix(std::min(rest.size(), connection.welcome_bytes));
+  rest = rest.substr(0, length);
+  return memcmp(bytes, rest.data(), rest.size()) == 0;
 }
 
 bool Client::IsEcho(const Connection& connection, const char* bytes,

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "bench/load/histogram.h"
+#include "bench/load/protocol.h"
 
 namespace evoke::load {
 
@@ -89,8 +90,9 @@ struct Outcome {
 
 class Client {
  public:
-  // Messages of `message_bytes` (at least 1) to `port` of the loopback.
-  Client(int port, size_t message_bytes);
+  // Messages of `message_bytes` (at least 1) to `port` of the loopback, framed
+  // as `protocol` has it, which is not copied.
+  Client(int port, size_t message_bytes, const Protocol& protocol = Raw());
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   // Ends all connections by a reset, so that no port waits for its TIME_WAIT.
@@ -119,8 +121,9 @@ class Client {
     State state = kNew;
     bool connected = false;  // once, at least
     bool watches_writing = false;
-    int error = 0;            // why it is gone: errno, or 0 for an orderly end
-    size_t unsent_bytes = 0;  // of what the caller has sent
+    int error = 0;             // why it is gone: errno, or 0 for an orderly end
+    size_t welcome_bytes = 0;  // so much of the server's welcome has come
+    size_t unsent_bytes = 0;   // of what the caller has sent
     size_t received_bytes = 0;   // of the message that is coming in
     std::vector<int64_t> since;  // of each message on its way, oldest first
     size_t first = 0;            // the oldest in `since`
@@ -130,9 +133,12 @@ class Client {
   void Enter(Connection& connection, State state);
   void Connect(uint32_t index);
   void Greet(uint32_t index);
+  void SendGreeting(uint32_t index);
   bool Send(uint32_t index, int64_t since_ns);
   bool Flush(uint32_t index);
   int Receive(uint32_t index);
+  bool IsWelcome(const Connection& connection, const char* bytes,
+                 size_t length) const;
   bool IsEcho(const Connection& connection, const char* bytes,
               size_t length) const;
   void Watch(uint32_t index, int op, uint32_t events);
@@ -151,6 +157,7 @@ class Client {
   void Abandon(Outcome& run);
 
   const int port_;
+  const Protocol& protocol_;
   const std::string pattern_;  // some messages, one behind the other
   const size_t message_bytes_;
   const int epoll_;

@@ -8,9 +8,10 @@
 
 namespace evoke::load {
 
-Crowd::Crowd(int port, size_t message_bytes, int threads) {
+Crowd::Crowd(int port, size_t message_bytes, int threads,
+             const Protocol& protocol) {
   for (int i = 0; i < std::max(1, threads); ++i) {
-    clients_.push_back(std::make_unique<Client>(port, message_bytes));
+    clients_.push_back(std::make_unique<Client>(port, message_bytes, protocol));
   }
 }
 

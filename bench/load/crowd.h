@@ -17,7 +17,8 @@ namespace evoke::load {
 
 class Crowd {
  public:
-  Crowd(int port, size_t message_bytes, int threads);
+  Crowd(int port, size_t message_bytes, int threads,
+        const Protocol& protocol = Raw());
 
   // As Client's: connections, messages and rates are shared out.
   Opened Open(const Opening& opening);

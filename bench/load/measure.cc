@@ -13,7 +13,7 @@
 namespace evoke::load {
 namespace {
 
-constexpr int64_t kStartLimitNs = 10 * kNsPerSecond;
+constexpr int64_t kStartLimitNs = 60 * kNsPerSecond;  // wine is slow
 constexpr int64_t kEndLimitNs = 20 * kNsPerSecond;
 // For the answers that are missing when a load is over.
 constexpr int64_t kDrainLimitNs = 10 * kNsPerSecond;
@@ -113,7 +113,7 @@ Measurement Measure(const Plan& plan) {
   result.memory_before_bytes = MemoryBytes(ProcessesOf(server.pid()));
   result.kernel_before_bytes = KernelMemoryBytes();
   {
-    Crowd crowd(port, plan.message_bytes, plan.threads);
+    Crowd crowd(port, plan.message_bytes, plan.threads, *plan.protocol);
     result.opened = crowd.Open(OpeningOf(plan));
     result.kernel_bytes = KernelMemoryBytes();
     Usage usage = Usage::Of(server.pid());
@@ -142,7 +142,7 @@ SyscallCount MeasureSyscalls(const Plan& plan, uint64_t messages) {
     count.trouble = "does not listen";
     return count;
   }
-  Crowd crowd(port, plan.message_bytes, plan.threads);
+  Crowd crowd(port, plan.message_bytes, plan.threads, *plan.protocol);
   crowd.Open(OpeningOf(plan));
   count.connections = crowd.served();
   SyscallCounter counter;

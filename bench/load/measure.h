@@ -26,6 +26,7 @@ namespace evoke::load {
 
 struct Plan {
   std::string server;  // the program's path
+  const Protocol* protocol = &Raw();
   int connections = 1;
   int active = 10;  // of "few"
   size_t message_bytes = 64;

@@ -93,6 +93,35 @@ TEST(Open, TheTimeIsLimited) {
   EXPECT_EQ(opened.unanswered + opened.unconnected, 3);
 }
 
+// A frame around each message, and a handshake before them.
+const Protocol& Framed() {
+  static const Protocol protocol = {
+      "framed", "HELLO", "WEL", 7,
+      [](const std::string& body) { return "<" + body + ">"; }};
+  return protocol;
+}
+
+TEST(Open, ShakesHandsWhereTheProtocolDoes) {
+  FakeServer server({.hello = "HELLO", .welcome = "WELCOME"});
+  Client client(server.port(), 64, Framed());
+  Opened opened = client.Open(OpeningOf(20));
+  EXPECT_EQ(opened.served, 20);
+  Outcome run = client.RunClosed(
+      {.active = 20, .messages = 500, .patience_ns = kLong, .limit_ns = kLong});
+  EXPECT_EQ(run.messages, 500u);
+  EXPECT_EQ(server.bytes(), (20 + 500) * 66);
+}
+
+TEST(Open, AnotherWelcomeServesNobody) {
+  FakeServer server({.hello = "HELLO", .welcome = "WARNING"});
+  Client client(server.port(), 64, Framed());
+  Opened opened = client.Open(OpeningOf(2));
+  EXPECT_EQ(opened.served, 0);
+  EXPECT_EQ(opened.closed, 2);
+  EXPECT_EQ(opened.errors["wrong welcome"], 2);
+  EXPECT_EQ(server.bytes(), 0);
+}
+
 // --- Closed loop -------------------------------------------------------------
 
 TEST(ClosedLoop, SendsSoManyMessagesAndCountsTheirAnswers) {

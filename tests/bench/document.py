@@ -34,7 +34,7 @@ DOCUMENT = {
     "format": int,
     "machine": MACHINE,
     "settings": SETTINGS,
-    "models": [{"name": str, "family": str}],
+    "models": [{"name": str, "family": str, "note?": str}],
     "skipped": [{"model": str, "why": str}],
     "syscalls": [{"model": str, "connections": int, "served": int,
                   "messages": int, "calls": dict, "trouble?": str}],

@@ -16,8 +16,10 @@
 #include <chrono>
 #include <climits>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -34,6 +36,8 @@ struct Behaviour {
   int64_t silent_after_bytes = INT64_MAX;
   int64_t ends_after_bytes = INT64_MAX;
   bool garbles = false;  // answers something else
+  // A handshake: waits for this, and answers with that. Neither is a message.
+  std::string hello = "", welcome = "";
 };
 
 class FakeServer {
@@ -96,6 +100,9 @@ class FakeServer {
     static thread_local char bytes[65536];
     ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
     if (got <= 0) return false;
+    if (greeted_[which] < behaviour_.hello.size()) {
+      return Welcome(fd, greeted_[which], bytes, got);
+    }
     bytes_ += got;
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -120,7 +127,22 @@ class FakeServer {
     return true;
   }
 
+  // A client says nothing else before it is welcome.
+  bool Welcome(int fd, size_t& greeted, const char* bytes, size_t got) {
+    const std::string& welcome = behaviour_.welcome;
+    EXPECT_EQ(std::string(bytes, got), behaviour_.hello.substr(greeted, got));
+    greeted += got;
+    if (greeted < behaviour_.hello.size()) return true;
+    // In two parts, of which the second may come with the first answer.
+    size_t half = welcome.size() / 2, rest = welcome.size() - half;
+    return send(fd, welcome.data(), half, MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(half) &&
+           send(fd, welcome.data() + half, rest, MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(rest);
+  }
+
   Behaviour behaviour_;
+  std::map<size_t, size_t> greeted_;  // bytes of each one's hello
   int listener_;
   int end_ = eventfd(0, EFD_CLOEXEC);
   int port_ = 0;

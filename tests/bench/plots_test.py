@@ -18,11 +18,13 @@ MODELS = [
     ("thread_per_client", "threads"), ("thread_pool", "threads"),
     ("select_loop", "multiplexing"), ("pselect_loop", "multiplexing"),
     ("poll_loop", "multiplexing"), ("epoll_level", "multiplexing"),
-    ("epoll_edge", "multiplexing"), ("io_uring_loop", "multiplexing"),
+    ("epoll_edge", "multiplexing"), ("kqueue_loop", "multiplexing"),
+    ("io_uring_loop", "multiplexing"), ("iocp_echo", "multiplexing"),
     ("epoll_two_threads", "multiplexing and threads"),
     ("epoll_workers", "multiplexing and threads"),
     ("prefork_shared_listener", "multiplexing processes"),
     ("prefork_reuseport", "multiplexing processes"),
+    ("nanomsg_reqrep", "messaging"), ("zeromq_reqrep", "messaging"),
     ("on_evoke", "libraries"), ("on_libevent", "libraries"),
     ("on_libev", "libraries"), ("on_libuv", "libraries"),
     ("on_ace", "libraries"), ("on_asio", "libraries"), ("mine", "your own"),
@@ -93,12 +95,12 @@ class PlotsTest(unittest.TestCase):
 
     def test_no_two_models_of_a_family_look_the_same(self):
         for family in models_plots.FAMILIES:
-            shades = models_plots.shades(family, 6)
-            self.assertEqual(len(set(shades)), 6)
+            shades = models_plots.shades(family, 8)
+            self.assertEqual(len(set(shades)), 8)
             # They differ in lightness, too, which everybody sees.
             lightness = [sum(shade) for shade in shades]
             self.assertEqual(lightness, sorted(lightness))
-        self.assertGreaterEqual(len(set(models_plots.MARKERS)), 6)
+        self.assertGreaterEqual(len(set(models_plots.MARKERS)), 8)
 
     def test_where_not_all_are_served_the_marker_is_hollow(self):
         made = document.document([("select_loop", "multiplexing")], [1, 2000])

@@ -112,6 +112,14 @@ class ReportTest(unittest.TestCase):
         made["skipped"] = [{"model": "on_ace", "why": "it is not built"}]
         self.assertIn("- `on_ace`: it is not built", report(made))
 
+    def test_what_a_reader_must_know_of_a_model_is_told(self):
+        made = document.document(MODELS, [1])
+        self.assertNotIn("- `", report(made).split("## All figures")[1])
+        made["models"][1]["note"] = "runs on a stand-in"
+        self.assertEqual(document.violations(made, document.DOCUMENT), [])
+        self.assertIn("## All figures\n\n- `select_loop` runs on a stand-in.\n\n",
+                      report(made))
+
     def test_the_machine_and_the_settings_are_told(self):
         text = report(document.document(MODELS, [1]))
         for words in ("2 cores of Abacus, 2 GiB, Linux 6.1, Debian, g++ 12.",
