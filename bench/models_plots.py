@@ -253,23 +253,38 @@ def syscalls(results):
         figsize=(9, 1.6 + 0.19 * len(sizes) * len(rows) + 0.12 * len(rows)),
         layout="constrained")
     height = 0.8 / max(1, len(sizes))
+
+    def total(model, size):
+        calls = results.syscalls_per_message(model, size)
+        return 0 if calls is None else sum(calls.values())
+
+    # One that does not run as it would elsewhere must not make the others'
+    # bars too short to be told apart: its own are cut off.
+    widest = max((total(model, size) for size in sizes for _, model in rows
+                  if model not in results.notes), default=0) * 1.2 or None
+
+    def words(calls, size):
+        if calls == 0:
+            return "not counted"
+        cut = ", cut off" if widest and calls > widest else ""
+        return f"{calls:.2f} at {size:,}{cut}"
+
     for i, size in enumerate(sizes):
         totals, places, shown = [], [], []
         for y, (family, model) in enumerate(rows):
-            calls = results.syscalls_per_message(model, size)
-            totals.append(0 if calls is None else sum(calls.values()))
+            totals.append(total(model, size))
             places.append(y - 0.4 + (i + 0.5) * height)
             shown.append(FAMILIES[family][1])
-        bars = axes.barh(places, totals, height * 0.92, color=shown,
+        widths = [min(calls, widest or calls) for calls in totals]
+        bars = axes.barh(places, widths, height * 0.92, color=shown,
                          alpha=1 - 0.5 * i / max(1, len(sizes)))
-        axes.bar_label(bars, padding=3, fontsize=8, labels=[
-            "not counted" if total == 0 else f"{total:.2f} at {size:,}"
-            for total in totals])
+        axes.bar_label(bars, padding=3, fontsize=8,
+                       labels=[words(calls, size) for calls in totals])
     axes.set_yticks(range(len(rows)), [model for _, model in rows])
     for label, (family, _) in zip(axes.get_yticklabels(), rows):
         label.set_color(FAMILIES[family][1])
     axes.invert_yaxis()
-    axes.margins(x=0.12, y=0.01)
+    axes.margins(x=0.3, y=0.01)
     axes.set_xlabel("system calls for each message")
     axes.grid(True, axis="x", color="#EEEEEE")
     axes.set_axisbelow(True)

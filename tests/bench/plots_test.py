@@ -128,6 +128,19 @@ class PlotsTest(unittest.TestCase):
         self.assertIn("series-process_per_client", found)
         self.assertNotIn("series-prefork_accept", found)
 
+    def test_what_runs_elsewhere_does_not_dwarf_the_others(self):
+        made = document.document([("select_loop", "multiplexing"),
+                                  ("iocp_echo", "multiplexing")], [1])
+        for counted in made["syscalls"]:
+            if counted["model"] == "iocp_echo":
+                counted["calls"] = {"read": 80000}
+        self.assertIn("80.00 at 1", texts(draw(made)["syscalls.svg"]))
+        made["models"][1]["note"] = "runs under wine"
+        found = texts(draw(made)["syscalls.svg"])
+        self.assertIn("80.00 at 1, cut off", found)
+        self.assertIn("1.25 at 1", found)
+        self.assertNotIn("1.25 at 1, cut off", found)
+
     def test_a_single_small_run_can_be_drawn(self):
         made = document.document(MODELS[:1], [1], rounds=1)
         made["syscalls"] = []
