@@ -129,6 +129,7 @@ void FreeBase(event_base* base, bool run_finalizers) {
   base->signals.Close();
   DetachAll(base, run_finalizers);
   FreeOnceEvents(base);
+  EVOKE_PROBE(end, base);
   if (base->points.watched()) TellEnd(base);
   if (base->backend.table != nullptr) {
     base->backend.table->close(base->backend.state);

@@ -8,6 +8,7 @@
 
 #include "event/debug_mode.h"
 #include "event/event_base.h"
+#include "event/points.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -56,8 +57,11 @@ void NoFinalizer(event*, void*) {}
 void FinishFinalizing(event* ev) {
   event_callback& callback = ev->ev_evcallback;
   bool frees = callback.evcb_closure == kClosureFinalizeAndFree;
+  auto finalizer = callback.evcb_cb_union.evcb_evfinalize;
   DebugForget(ev);
-  callback.evcb_cb_union.evcb_evfinalize(ev, callback.evcb_arg);
+  EVOKE_PROBE(callback, finalizer, -1, 0);
+  finalizer(ev, callback.evcb_arg);
+  EVOKE_PROBE(callback_done, finalizer, -1);
   if (frees) Free(ev);
 }
 

@@ -293,6 +293,7 @@ int event_base_loop(event_base* base, int flags) {
   if (evoke::HasOwnObjects(base)) base->interests.FlushFired();
   base->cache_time = false;
   base->cached_time_us = 0;
+  evoke::PointReturn(base);
   base->running = false;
   evoke::DebugNoteLoop(base, /*runs=*/false);
   evoke::t_running_base = outer;

@@ -194,7 +194,29 @@ evoke_point PointOf(const event_callback* callback) {
   return point;
 }
 
+evoke_point PointOf(evwatch* watcher) {
+  evoke_point point = BarePoint(EVOKE_POINT_CALLBACK);
+  point.source = EVOKE_SOURCE_WATCHER;
+  point.object = watcher;
+  point.function =
+      watcher->is_prepare
+          ? reinterpret_cast<evoke_function>(watcher->callback.prepare)
+          : reinterpret_cast<evoke_function>(watcher->callback.check);
+  return point;
+}
+
 __thread event_base* t_told_base = nullptr;
+
+event_base* TellBegin(event_base* base, const evoke_point& point) {
+  TellPoint(base, point);
+  return std::exchange(t_told_base, base);
+}
+
+void TellDone(event_base* base, evoke_point point, event_base* outer) {
+  t_told_base = outer;
+  point.kind = EVOKE_POINT_CALLBACK_DONE;
+  TellPoint(base, point);
+}
 
 CallbackPoint::CallbackPoint(evoke_point_source source, evoke_function function,
                              const void* object, evutil_socket_t fd,

@@ -15,9 +15,11 @@
 #if __has_include(<sys/sdt.h>) && !defined(EVOKE_NO_POINTS)
 #define SDT_USE_VARIADIC
 #include <sys/sdt.h>
-#define EVOKE_PROBE(name, ...) \
-  EVOKE_KEEP_FUNCTION();       \
-  STAP_PROBEV(evoke, name, ##__VA_ARGS__)
+#define EVOKE_PROBE(name, ...)               \
+  do {                                       \
+    EVOKE_KEEP_FUNCTION();                   \
+    STAP_PROBEV(evoke, name, ##__VA_ARGS__); \
+  } while (0)
 #else
 #define EVOKE_PROBE(...) static_cast<void>(0)
 #endif
@@ -26,15 +28,15 @@
 // (--gc-sections, as in Bazel's optimised builds) leaves the probes' notes
 // where they are, and gold takes a note about a dropped function for an error.
 // So the function is kept: by its distance to a section that gold never drops,
-// for the sake of its name. Other linkers drop these four bytes, or the note's
-// target, in peace.
+// for the sake of its name ("?": in the function's group, where it has one).
+// gold links for few machines, and these two are where it was tried.
 #if defined(__x86_64__) || defined(__aarch64__)
-#define EVOKE_KEEP_FUNCTION()                             \
-  __asm__ volatile(                                       \
-      "990:\n"                                            \
-      ".pushsection .init.evoke_points,\"a\",%progbits\n" \
-      ".balign 4\n"                                       \
-      ".long 990b - .\n"                                  \
+#define EVOKE_KEEP_FUNCTION()                              \
+  __asm__ volatile(                                        \
+      "990:\n"                                             \
+      ".pushsection .init.evoke_points,\"a?\",%progbits\n" \
+      ".balign 4\n"                                        \
+      ".long 990b - .\n"                                   \
       ".popsection")
 #else
 #define EVOKE_KEEP_FUNCTION() static_cast<void>(0)
@@ -61,6 +63,14 @@ ABSL_ATTRIBUTE_COLD void TellQueues(event_base* base);
 
 // The point that `callback`, which is about to run, is.
 ABSL_ATTRIBUTE_COLD evoke_point PointOf(const event_callback* callback);
+ABSL_ATTRIBUTE_COLD evoke_point PointOf(evwatch* watcher);
+
+// Around a callback that the loop itself calls: tells that it begins, so that
+// what is called within it is told, too; returns what the end wants.
+ABSL_ATTRIBUTE_COLD event_base* TellBegin(event_base* base,
+                                          const evoke_point& point);
+ABSL_ATTRIBUTE_COLD void TellDone(event_base* base, evoke_point point,
+                                  event_base* outer);
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointTurn(event_base* base) {
   EVOKE_PROBE(turn, base);
@@ -83,6 +93,11 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointWaitDone(event_base* base,
   if (base->points.watched_locked()) {
     TellPoint(base, EVOKE_POINT_WAIT_DONE, failed ? -1 : base->ready.count);
   }
+}
+
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointReturn(event_base* base) {
+  EVOKE_PROBE(return, base);
+  if (base->points.watched_locked()) TellPoint(base, EVOKE_POINT_RETURN, 0);
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void PointAdd(event* ev) {

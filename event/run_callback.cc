@@ -7,8 +7,6 @@
 //
 // The callback may delete or free its event, so nothing of an event is touched
 // after its callback ran.
-#include <utility>
-
 #include "event/event_base.h"
 #include "event/points.h"
 #include "util/log.h"
@@ -97,7 +95,9 @@ ABSL_ATTRIBUTE_NOINLINE void Run(event_base* base, event_callback* callback)
     auto selfcb = callback->evcb_cb_union.evcb_selfcb;
     void* arg = callback->evcb_arg;
     base->lock.Unlock();
+    EVOKE_PROBE(callback, selfcb, -1, 0);
     selfcb(callback, arg);
+    EVOKE_PROBE(callback_done, selfcb, -1);
     base->lock.Lock();
     return;
   }
@@ -143,12 +143,9 @@ ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void RunAndTell(
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(base->lock) {
   TellQueues(base);
   evoke_point point = PointOf(callback);
-  TellPoint(base, point);
-  event_base* outer = std::exchange(t_told_base, base);
+  event_base* outer = TellBegin(base, point);
   Run(base, callback);
-  t_told_base = outer;
-  point.kind = EVOKE_POINT_CALLBACK_DONE;
-  TellPoint(base, point);
+  TellDone(base, point, outer);
 }
 
 }  // namespace

@@ -231,9 +231,11 @@ int evoke_stats(event_base* base, struct evoke_stats* stats) {
     evoke::LogWarn("%s: no %s", __func__, base ? "struct" : "base");
     return -1;
   }
-  // The first version's size; whoever knows more fields than we gets the rest
-  // as it was.
-  constexpr size_t kFirstVersionBytes = sizeof(evoke::Stats);
+  // The first version's size, which new fields do not change; whoever knows
+  // more fields than we gets the rest as it was.
+  constexpr size_t kFirstVersionBytes =
+      offsetof(evoke::Stats, longest) + sizeof(evoke::Stats::longest);
+  static_assert(kFirstVersionBytes == 232 || sizeof(void*) != 8);
   size_t size = stats->struct_size;
   if (size < kFirstVersionBytes) return -1;
   evoke::Stats now = evoke::Collect(base);

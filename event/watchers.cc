@@ -2,6 +2,7 @@
 #include "event/watchers.h"
 
 #include "event/event_base.h"
+#include "event/points.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -21,14 +22,36 @@ Watchers::~Watchers() {
   }
 }
 
+namespace {
+
+template <typename Call>
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallUnlocked(evwatch* watcher,
+                                                      Mutex& lock, Call call) {
+  // Of whichever kind it is: they are of one size, and at one place.
+  auto callback = watcher->callback.prepare;
+  lock.Unlock();
+  EVOKE_PROBE(callback, callback, -1, 0);
+  call(watcher);
+  EVOKE_PROBE(callback_done, callback, -1);
+  lock.Lock();
+}
+
+}  // namespace
+
 template <typename Call>
 void Watchers::Run(List& list, Mutex& lock, Call call) {
   evwatch* watcher = list.front();
   while (watcher != nullptr) {
     running_ = watcher;
-    lock.Unlock();
-    call(watcher);
-    lock.Lock();
+    event_base* base = watcher->base;
+    if (base->points.watched_locked()) {
+      const evoke_point point = PointOf(watcher);
+      event_base* outer = TellBegin(base, point);
+      CallUnlocked(watcher, lock, call);
+      TellDone(base, point, outer);
+    } else {
+      CallUnlocked(watcher, lock, call);
+    }
     running_ = nullptr;
     if (watcher->freed) {
       evoke::Free(watcher);

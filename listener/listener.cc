@@ -190,12 +190,14 @@ bool AcceptOne(evconnlistener* listener)
   evconnlistener_cb callback = listener->callback;
   void* arg = listener->arg;
   listener->lock.Unlock();
+  EVOKE_PROBE(callback, callback, fd, 0);
   if (IsTold()) {
     CallbackPoint point(EVOKE_SOURCE_LISTENER, callback, listener, fd, 0);
     callback(listener, fd, address, static_cast<int>(address_bytes), arg);
   } else {
     callback(listener, fd, address, static_cast<int>(address_bytes), arg);
   }
+  EVOKE_PROBE(callback_done, callback, fd);
   listener->lock.Lock();
   // Not if it was freed meanwhile.
   return !listener->is_given_up && listener->enabled;

@@ -126,6 +126,7 @@ void JsonTrace::Tell(PointSink* sink, const evoke_point& point) {
     case EVOKE_POINT_WAKE:
       self->Mark("wake", point);
       break;
+    case EVOKE_POINT_RETURN:
     case EVOKE_POINT_END:
       if (self->in_turn_) self->End(point, "");
       self->in_turn_ = false;

@@ -55,6 +55,8 @@ const char* SourceText(evoke_point_source source) {
       return "bufferevent event";
     case EVOKE_SOURCE_LISTENER:
       return "listener";
+    case EVOKE_SOURCE_WATCHER:
+      return "watcher";
   }
   return "?";
 }

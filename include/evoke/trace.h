@@ -63,7 +63,10 @@ enum evoke_point_kind {
   EVOKE_POINT_END = 11,
   /* Before the first callback of a turn, for each priority that has any queued
    * [what: the priority; value: how many callbacks]. */
-  EVOKE_POINT_QUEUE = 12
+  EVOKE_POINT_QUEUE = 12,
+  /* The loop returns to its caller: the turn is over, and what comes until the
+   * next one is the program's own. */
+  EVOKE_POINT_RETURN = 13
 };
 
 /* Whose callback it is. */
@@ -75,7 +78,8 @@ enum evoke_point_source {
   EVOKE_SOURCE_BUFFEREVENT_READ = 5,
   EVOKE_SOURCE_BUFFEREVENT_WRITE = 6,
   EVOKE_SOURCE_BUFFEREVENT_EVENT = 7, /* what: BEV_EVENT_... */
-  EVOKE_SOURCE_LISTENER = 8           /* fd: the connection's */
+  EVOKE_SOURCE_LISTENER = 8,          /* fd: the connection's */
+  EVOKE_SOURCE_WATCHER = 9 /* of event2/watch.h, before or after the wait */
 };
 
 /* A function of whatever type, to be looked up, not called. */

@@ -4,6 +4,7 @@
 #include "event/points.h"
 
 #include <event2/thread.h>
+#include <event2/watch.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -35,11 +36,13 @@ class PointsTest : public BackendTest {
 
   // The kinds of all that was told so far, one letter each.
   std::string Kinds() {
-    constexpr char kLetters[] = "?TWwCcADrwKE";
+    constexpr char kLetters[] = "?TWwCcADrwKE-R";
     std::string kinds;
     for (const evoke_point& point : told_) {
-      // The queues have a test of their own.
-      if (point.kind != EVOKE_POINT_QUEUE) kinds += kLetters[point.kind];
+      // These two have tests of their own.
+      if (point.kind != EVOKE_POINT_QUEUE && point.kind != EVOKE_POINT_RETURN) {
+        kinds += kLetters[point.kind];
+      }
     }
     return kinds;
   }
@@ -243,6 +246,37 @@ TEST_P(PointsTest, QueuesAreToldBeforeTheFirstCallbackOfATurn) {
     }
   }
   EXPECT_EQ(queues, "T 0:1  2:2 CT 2:2 CCT");
+}
+
+TEST_P(PointsTest, WatchersAreToldAsCallbacksOfTheTurn) {
+  Listen();
+  auto prepare = [](evwatch*, const evwatch_prepare_cb_info*, void*) {};
+  auto check = [](evwatch*, const evwatch_check_cb_info*, void*) {};
+  evwatch* before = evwatch_prepare_new(base(), +prepare, nullptr);
+  evwatch* after = evwatch_check_new(base(), +check, nullptr);
+  Loop(EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+  ASSERT_EQ(Kinds(), "TCcWwCc");
+  EXPECT_EQ(told_[1].source, EVOKE_SOURCE_WATCHER);
+  EXPECT_EQ(told_[1].function, reinterpret_cast<evoke_function>(+prepare));
+  EXPECT_EQ(told_[1].object, before);
+  EXPECT_EQ(told_[1].fd, -1);
+  EXPECT_EQ(told_[5].function, reinterpret_cast<evoke_function>(+check));
+  EXPECT_EQ(told_[5].object, after);
+  evwatch_free(before);
+  evwatch_free(after);
+}
+
+TEST_P(PointsTest, TheLoopsReturnIsTold) {
+  Listen();
+  Loop(EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+  Loop(EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+  std::vector<int> kinds;
+  for (const evoke_point& point : told_) kinds.push_back(point.kind);
+  EXPECT_EQ(kinds,
+            std::vector<int>({EVOKE_POINT_TURN, EVOKE_POINT_WAIT,
+                              EVOKE_POINT_WAIT_DONE, EVOKE_POINT_RETURN,
+                              EVOKE_POINT_TURN, EVOKE_POINT_WAIT,
+                              EVOKE_POINT_WAIT_DONE, EVOKE_POINT_RETURN}));
 }
 
 TEST_P(PointsTest, AnEventThatLosesItsTimeoutIsTold) {

@@ -5,10 +5,17 @@
 set -euo pipefail
 library=$1
 notes=$(readelf -n "$library")
-for probe in turn wait wait_done callback callback_done add del read write wake; do
+for probe in turn wait wait_done callback callback_done add del read write wake \
+  return end; do
   grep -qE "^ +Name: $probe\$" <<<"$notes" || {
     echo "FAILED: no probe evoke:$probe in $library"
     exit 1
   }
 done
-[[ $(grep -c "Provider: evoke" <<<"$notes") -ge 10 ]]
+# Callbacks of events, of the library itself, of bufferevents, of listeners, of
+# watchers, and finalizers.
+[[ $(grep -cE "^ +Name: callback\$" <<<"$notes") -ge 8 ]] || {
+  echo "FAILED: some callbacks are no probes"
+  exit 1
+}
+[[ $(grep -c "Provider: evoke" <<<"$notes") -ge 12 ]]
