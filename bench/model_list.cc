@@ -13,8 +13,9 @@ constexpr char kOnStandIn[] =
     "not "
     "measured";
 constexpr char kOnWine[] =
-    "is a program for Windows and runs under wine, all of whose processes are "
-    "counted; Windows was not measured";
+    "is a program for Windows and runs under wine, whose server is counted "
+    "with "
+    "it; Windows was not measured";
 
 }  // namespace
 

@@ -2,13 +2,13 @@
 #
 # The plots of models_report.py, by matplotlib. Each has one panel for each
 # family of models, on the same axes: the family in its colour, all the others in
-# grey behind it. So one sees twenty models without a tangle, and each family
+# grey behind it. So one sees two dozen models without a tangle, and each family
 # beside the rest.
 #
 # The colours are those of Okabe and Ito (the yellow darker, to be seen on white),
-# which people tell apart who do not see all colours; within a family the models differ in lightness, in their markers
-# and in the kind of their lines. A hollow marker: not all connections were
-# served.
+# which people tell apart who do not see all colours; within a family the models
+# differ in lightness, in their markers and in the kind of their lines. A hollow
+# marker: not all connections were served.
 import os
 
 import matplotlib
@@ -71,7 +71,7 @@ BY_CONNECTIONS = [
      "What the kernel keeps on top of that: processes, threads and their stacks, "
      "page tables, sockets; for both ends of the connection, of which the "
      "client's is the same for all. It is read for the whole machine, and only "
-     "where hundreds of connections are served does it tell anything."),
+     "where thousands of connections are served does it tell anything."),
     ("switches", "Context switches for each message", "switches",
      "Closed loop on all connections; of all threads of the server."),
 ]

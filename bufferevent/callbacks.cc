@@ -61,15 +61,15 @@ template <typename Function, typename Call>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallProgramAt(
     bufferevent* bev, evoke_point_source source, Function* function, short what,
     Call call) {
-  // -1 where another bufferevent is below.
-  const evutil_socket_t fd = bev->ev_read.ev_fd;
-  EVOKE_PROBE(callback, function, fd, what);
+  // The descriptor is -1 where another bufferevent is below. There is no probe
+  // of the end: what it needs would have to be kept, for eight instructions a
+  // message, and the end of the event's callback is near.
+  EVOKE_PROBE(callback, function, bev->ev_read.ev_fd, what);
   if (IsTold()) {
     CallAndTell(bev, source, function, what, call);
   } else {
     CallProgram(ImplOf(bev), call);
   }
-  EVOKE_PROBE(callback_done, function, fd);
 }
 
 void TellRead(bufferevent* bev) {

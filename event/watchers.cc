@@ -28,7 +28,7 @@ template <typename Call>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallUnlocked(evwatch* watcher,
                                                       Mutex& lock, Call call) {
   // Of whichever kind it is: they are of one size, and at one place.
-  auto callback = watcher->callback.prepare;
+  ABSL_ATTRIBUTE_UNUSED auto callback = watcher->callback.prepare;
   lock.Unlock();
   EVOKE_PROBE(callback, callback, -1, 0);
   call(watcher);

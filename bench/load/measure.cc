@@ -140,24 +140,27 @@ SyscallCount MeasureSyscalls(const Plan& plan, uint64_t messages) {
   int port = server.Port(kStartLimitNs);
   if (port < 0) {
     count.trouble = "does not listen";
-    return count;
+  } else {
+    Crowd crowd(port, plan.message_bytes, plan.threads, *plan.protocol);
+    crowd.Open(OpeningOf(plan));
+    count.connections = crowd.served();
+    SyscallCounter counter;
+    if (counter.Start(ProcessesOf(server.pid()), ToNs(plan.limit_seconds))) {
+      ClosedLoop loop;
+      loop.active = plan.connections;
+      loop.messages = messages;
+      loop.patience_ns = ToNs(plan.patience_seconds);
+      loop.limit_ns = ToNs(plan.limit_seconds);
+      count.messages = crowd.RunClosed(loop).messages;
+      count.calls = counter.Stop();
+      if (count.messages == 0) count.trouble = "no connection is served";
+    } else {
+      count.trouble = counter.why();
+    }
   }
-  Crowd crowd(port, plan.message_bytes, plan.threads, *plan.protocol);
-  crowd.Open(OpeningOf(plan));
-  count.connections = crowd.served();
-  SyscallCounter counter;
-  if (!counter.Start(ProcessesOf(server.pid()), ToNs(plan.limit_seconds))) {
-    count.trouble = counter.why();
-    return count;
-  }
-  ClosedLoop loop;
-  loop.active = plan.connections;
-  loop.messages = messages;
-  loop.patience_ns = ToNs(plan.patience_seconds);
-  loop.limit_ns = ToNs(plan.limit_seconds);
-  count.messages = crowd.RunClosed(loop).messages;
-  count.calls = counter.Stop();
-  if (count.messages == 0) count.trouble = "no connection is served";
+  // It may have something to put away.
+  std::string how = server.Stop(kEndLimitNs);
+  if (count.trouble.empty()) count.trouble = how;
   return count;
 }
 

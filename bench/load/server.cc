@@ -74,8 +74,8 @@ Server::~Server() {
 }
 
 // Kills what is left: its group, which has those that the first process
-// started, too. That one is reaped last, so that nobody else can have its
-// number.
+// started, too, unless they chose another. That one is reaped last, so that
+// nobody else can have its number.
 void Server::Kill() {
   if (pid_ > 0) {
     kill(pid_, SIGKILL);  // in case that it has no group yet

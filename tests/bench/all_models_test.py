@@ -15,21 +15,37 @@ MODELS = "bench/models_all"
 CONNECTIONS = 4
 
 
+def processes_with(text):
+    """Those that have it in their environment."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if text.encode() in file.read():
+                    found.append(pid)
+        except OSError:
+            pass  # it has ended, or is another user's
+    return found
+
+
 class AllModelsTest(unittest.TestCase):
     def test_all_are_driven(self):
-        # What a program puts into a temporary directory goes to the test's own.
-        with tempfile.TemporaryDirectory() as out:
+        with tempfile.TemporaryDirectory() as out, \
+                tempfile.TemporaryDirectory() as scratch:
             done = subprocess.run(
                 [MODELS, f"--out={out}", f"--connections={CONNECTIONS}",
                  "--rounds=1", "--seconds=0.1", "--rate=500", "--active=2",
                  f"--syscalls={CONNECTIONS}", "--counted=200",
                  "--patience_seconds=60"],
-                env=dict(os.environ, TMPDIR=out), capture_output=True,
+                env=dict(os.environ, TMPDIR=scratch), capture_output=True,
                 text=True, timeout=280, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             with open(os.path.join(out, "results.json"),
                       encoding="utf-8") as file:
                 made = json.load(file)
+            # Wine's directories are gone, and all that ran by them.
+            self.assertEqual(os.listdir(scratch), [])
+            self.assertEqual(processes_with(scratch), [])
         self.assertEqual(document.violations(made, document.DOCUMENT), [])
         self.assertEqual(made["skipped"], [])
         self.assertEqual({m["model"] for m in made["measurements"]},

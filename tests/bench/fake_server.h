@@ -133,7 +133,7 @@ class FakeServer {
     EXPECT_EQ(std::string(bytes, got), behaviour_.hello.substr(greeted, got));
     greeted += got;
     if (greeted < behaviour_.hello.size()) return true;
-    // In two parts, of which the second may come with the first answer.
+    // In two parts, as a stream may have it.
     size_t half = welcome.size() / 2, rest = welcome.size() - half;
     return send(fd, welcome.data(), half, MSG_NOSIGNAL) ==
                static_cast<ssize_t>(half) &&
