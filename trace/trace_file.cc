@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -45,6 +47,22 @@ bool Expand(const char* path, char* out, size_t size) {
 
 }  // namespace
 
+void TraceFile::LetGoAfterFork() {
+  for (TraceFile* file = g_files; file != nullptr; file = file->next_) {
+    file->LetGo();
+  }
+}
+
+// Without memory for the handler it is as if there were none: a child that
+// lives longer than its parent then keeps others from the file. Without
+// g_mutex, which a fork waits for while it may keep others from adding
+// handlers.
+void TraceFile::WatchForks() {
+  static bool is_done = false;
+  if (__atomic_exchange_n(&is_done, true, __ATOMIC_ACQ_REL)) return;
+  pthread_atfork(nullptr, nullptr, LetGoAfterFork);
+}
+
 TraceFile* TraceFile::Open(const char* path, size_t limit_bytes) {
   char name[kMostPath];
   if (!Expand(path, name, sizeof(name))) {
@@ -52,6 +70,7 @@ TraceFile* TraceFile::Open(const char* path, size_t limit_bytes) {
     LogWarnErrno("trace: %s", path);
     return nullptr;
   }
+  WatchForks();
   ProcessMutexLock lock(g_mutex);
   for (TraceFile* file = g_files; file != nullptr; file = file->next_) {
     if (file->process_ != getpid() || strcmp(file->path_, name) != 0) continue;
@@ -66,7 +85,15 @@ TraceFile* TraceFile::Open(const char* path, size_t limit_bytes) {
     file->Close();
     Delete(file);
     errno = error;
-    LogWarnErrno("trace: %s", name);
+    if (error == EWOULDBLOCK) {
+      LogWarn(
+          "trace: %s: another process writes it; %%p in the name gives each "
+          "process a file of its own",
+          name);
+    } else {
+      LogWarnErrno("trace: %s", name);
+    }
+    errno = error;
     return nullptr;
   }
   file->next_ = g_files;
@@ -87,8 +114,14 @@ void TraceFile::Unref(TraceFile* file) {
 bool TraceFile::Create(size_t limit_bytes) {
   process_ = getpid();
   limit_bytes_ = limit_bytes;
-  fd_ = open(path_, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  fd_ = open(path_, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd_ < 0) return false;
+  // A file that is cut short while somebody has it mapped is the end of that
+  // process (SIGBUS), so first it has to be ours alone. The lock is that of
+  // this very open(): the child of a fork that opens the file again is another,
+  // and so is this process if it comes by another name.
+  if (flock(fd_, LOCK_EX | LOCK_NB) != 0) return false;
+  if (ftruncate(fd_, 0) != 0) return false;
   void* memory =
       mmap(nullptr, limit_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (memory == MAP_FAILED) return false;
@@ -146,15 +179,25 @@ int TraceFile::NextWriter() {
 }
 
 void TraceFile::Close() {
-  if (memory_ != nullptr) munmap(memory_, limit_bytes_);
-  if (fd_ < 0) return;
-  if (length_bytes_ != 0 && process_ == getpid()) {
-    // What stays behind the end is spaces, which do no harm.
-    int ignored =
-        ftruncate(fd_, static_cast<off_t>(length_bytes_ + kTailBytes));
-    static_cast<void>(ignored);
+  if (fd_ >= 0 && process_ == getpid()) {
+    if (length_bytes_ != 0) {
+      // What stays behind the end is spaces, which do no harm.
+      int ignored =
+          ftruncate(fd_, static_cast<off_t>(length_bytes_ + kTailBytes));
+      static_cast<void>(ignored);
+    }
+    // Also where a child that has only begun still holds what it inherited.
+    flock(fd_, LOCK_UN);
   }
-  close(fd_);
+  LetGo();
+}
+
+// Of all that share the open file the last to do so gives up the lock.
+void TraceFile::LetGo() {
+  if (memory_ != nullptr) munmap(memory_, limit_bytes_);
+  memory_ = nullptr;
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 }  // namespace evoke

@@ -6,7 +6,8 @@
 // becomes of the process. Behind the last record stands the end of the
 // document, over which the next record is written; behind that there are spaces
 // up to the end of the file, which grows a piece at a time and is cut to size
-// when it is closed.
+// when it is closed. As long as it is mapped it is locked (flock(2)), so that
+// no other process makes it anew.
 #ifndef EVOKE_TRACE_TRACE_FILE_H_
 #define EVOKE_TRACE_TRACE_FILE_H_
 
@@ -20,7 +21,8 @@ class TraceFile {
  public:
   // The file of that name that this process writes already, or a new one, with
   // a reference for the caller; `path` may hold "%p". Null with errno set,
-  // after logging why. Any thread may call it, as all of these.
+  // after logging why: EWOULDBLOCK when another process writes it. Any thread
+  // may call it, as all of these.
   static TraceFile* Open(const char* path, size_t limit_bytes);
   // Gives the reference back; the last one closes the file.
   static void Unref(TraceFile* file);
@@ -38,13 +40,19 @@ class TraceFile {
   bool Create(size_t limit_bytes);
   bool Grow();
   void Close();
+  void LetGo();
+
+  // A fork's child lets its parent's files go at once, and their locks with
+  // them: it may live longer, and must keep nobody from writing them anew.
+  static void WatchForks();
+  static void LetGoAfterFork();
 
   static constexpr size_t kMostPath = 4096;
 
   TraceFile* next_ = nullptr;  // in the list of all
   int references_ = 1;
   int writers_ = 0;
-  pid_t process_ = 0;  // whose file it is: a fork's child only lets it go
+  pid_t process_ = 0;  // whose file it is
   int fd_ = -1;
   char* memory_ = nullptr;  // `limit_bytes_` of address space
   size_t limit_bytes_ = 0;

@@ -128,16 +128,19 @@ void evoke_unwatch_points(struct evoke_watch *watch);
 /*
  * Writes what `base` does into `file`, which is made anew unless this process
  * writes a trace there already (of another base, or by EVOKE_TRACE; then both
- * are in it, as two threads). "%p" in the name stands for the process's number.
+ * are in it, as two threads). Where another process does, be it a child, it is
+ * left alone. "%p" in the name stands for the process's number and so gives
+ * each its own.
  *
  * The format is the JSON of chrome://tracing, which Perfetto reads too. The
  * file is a whole JSON document at any moment, also when the process is killed,
  * and stops growing at 64 MiB, or at EVOKE_TRACE_MB (1 to 4096) megabytes.
- * A child after fork() writes nothing.
+ * Of a base that was made before fork() the child writes nothing.
  *
- * Any thread may call it. Returns 0, or -1 with errno set: the file cannot be
- * made (logged), memory is short, an argument is NULL (EINVAL), or this base
- * has a trace already (EEXIST).
+ * Any thread may call it. Returns 0, or -1 with errno set: another process
+ * writes the file (EWOULDBLOCK, logged), it cannot be made (logged), memory is
+ * short, an argument is NULL (EINVAL), or this base has a trace already
+ * (EEXIST).
  */
 EVENT2_EXPORT_SYMBOL
 int evoke_trace_start(struct event_base *base, const char *file);

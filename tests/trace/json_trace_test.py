@@ -57,6 +57,14 @@ class Trace:
                    and record["args"]["bytes"] > 0)
 
 
+def run_traced(path_and_env, what):
+    """What traced_program writes to its standard output and error."""
+    return subprocess.run(["tests/trace/traced_program", what],
+                          env=path_and_env[1], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=60)
+
+
 class JsonTraceTest(unittest.TestCase):
 
     def test_a_timer_that_ticks(self):
@@ -138,6 +146,31 @@ class JsonTraceTest(unittest.TestCase):
         trace = Trace(path)
         # It was waiting, in a turn.
         self.assertEqual(trace.open_at_end, 2)
+
+    def check_that_the_first_goes_on(self, what):
+        traced = environment(what + ".json")
+        warning = run_traced(traced, what).stderr
+        self.assertIn("another process writes it", warning)
+        self.assertIn("%p", warning)
+        trace = Trace(traced[0])
+        self.assertEqual({record["tid"] for record in trace.records}, {1})
+        self.assertEqual(len(trace.callbacks("TIMEOUT")), 2 * 200)
+        self.assertEqual(trace.open_at_end, 0)
+
+    def test_a_child_with_a_base_of_its_own(self):
+        self.check_that_the_first_goes_on("fork")
+
+    def test_a_program_that_it_starts(self):
+        self.check_that_the_first_goes_on("spawn")
+
+    def test_each_process_has_its_file(self):
+        traced = environment("each.%p.json")
+        self.assertEqual(run_traced(traced, "fork").stderr, "")
+        files = [file for file in os.listdir(SCRATCH)
+                 if re.fullmatch(r"each\.\d+\.json", file)]
+        self.assertEqual(
+            sorted(len(Trace(os.path.join(SCRATCH, file)).callbacks("TIMEOUT"))
+                   for file in files), [200, 2 * 200])
 
     def test_the_size_is_bounded(self):
         path, env = environment("small.json", EVOKE_TRACE_MB="nonsense")

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,13 +20,23 @@ namespace {
 
 constexpr char kHead[] = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[";
 
+std::string g_logged;
+
+// What a child found, as its exit status.
+int StatusOf(pid_t child) {
+  int status = -1;
+  waitpid(child, &status, 0);
+  return status;
+}
+
 class TraceFileTest : public ::testing::Test {
  protected:
   TraceFileTest() {
     const char* directory = getenv("TEST_TMPDIR");
     path_ = std::string(directory != nullptr ? directory : "/tmp") + "/trace." +
             std::to_string(getpid());
-    event_set_log_callback([](int, const char*) {});
+    g_logged.clear();
+    event_set_log_callback([](int, const char* line) { g_logged += line; });
   }
   ~TraceFileTest() override {
     unlink(path_.c_str());
@@ -119,6 +130,97 @@ TEST_F(TraceFileTest, AForksChildDoesNotWriteIt) {
   EXPECT_TRUE(Append(file, "{\"parent\":1}"));
   EXPECT_EQ(Contents(), std::string(kHead) + "\n{\"parent\":1}\n]}\n");
   TraceFile::Unref(file);
+}
+
+// To cut a file that is mapped would be the end of who writes it.
+TEST_F(TraceFileTest, AChildsOwnTraceDoesNotTakeItsParentsFile) {
+  TraceFile* file = Open();
+  // More than a page, so that a file that was cut has a hole here.
+  std::string record = "{\"parent\":\"" + std::string(10000, 'x') + "\"}";
+  EXPECT_TRUE(Append(file, record));
+  pid_t child = fork();
+  if (child == 0) {
+    bool refused = Open() == nullptr && errno == EWOULDBLOCK;
+    bool told = g_logged.find("another process writes it") != g_logged.npos &&
+                g_logged.find("%p") != g_logged.npos;
+    std::string own = path_ + ".%p";
+    TraceFile* second = TraceFile::Open(own.c_str(), 1 << 20);
+    bool wrote = second != nullptr && Append(second, "{}");
+    if (second != nullptr) {
+      unlink(second->path());
+      TraceFile::Unref(second);
+    }
+    _exit(refused && told && wrote ? 0 : 1);
+  }
+  EXPECT_EQ(StatusOf(child), 0);
+  EXPECT_TRUE(Append(file, record));
+  EXPECT_TRUE(Contents() ==
+              std::string(kHead) + "\n" + record + ",\n" + record + "\n]}\n");
+  TraceFile::Unref(file);
+}
+
+TEST_F(TraceFileTest, AnotherNameOfTheFileIsNoWayAroundTheLock) {
+  TraceFile* file = Open();
+  size_t slash = path_.rfind('/');
+  std::string other = path_.substr(0, slash) + "/." + path_.substr(slash);
+  EXPECT_EQ(TraceFile::Open(other.c_str(), 1 << 20), nullptr);
+  EXPECT_EQ(errno, EWOULDBLOCK);
+  EXPECT_TRUE(Append(file, "{}"));
+  TraceFile::Unref(file);
+  file = TraceFile::Open(other.c_str(), 1 << 20);
+  EXPECT_NE(file, nullptr);
+  TraceFile::Unref(file);
+}
+
+TEST_F(TraceFileTest, AChildThatLivesOnKeepsNobodyFromTheFile) {
+  // Whoever is left without a parent becomes ours, to be waited for.
+  ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  int begun[2], hold[2];
+  ASSERT_EQ(pipe(begun), 0);
+  ASSERT_EQ(pipe(hold), 0);
+  pid_t writer = fork();
+  if (writer == 0) {
+    TraceFile* file = Open();
+    Append(file, "{\"writer\":1}");
+    if (fork() == 0) {
+      close(hold[1]);
+      char byte;
+      if (write(begun[1], "x", 1) == 1) byte = read(hold[0], &byte, 1) != 0;
+      // A daemon, whose parent is gone: the name is free for it as well.
+      TraceFile* again = Open();
+      _exit(byte == 0 && again != nullptr ? 0 : 1);
+    }
+    char byte;
+    if (read(begun[0], &byte, 1) == 1) raise(SIGKILL);
+    _exit(1);
+  }
+  EXPECT_NE(StatusOf(writer), 0);
+  EXPECT_EQ(Contents(), std::string(kHead) + "\n{\"writer\":1}\n]}\n");
+  TraceFile* file = Open();
+  ASSERT_NE(file, nullptr) << g_logged;
+  TraceFile::Unref(file);
+  close(hold[1]);
+  EXPECT_EQ(StatusOf(-1), 0);
+  for (int fd : {begun[0], begun[1], hold[0]}) close(fd);
+}
+
+TEST_F(TraceFileTest, WhatIsClosedCanBeMadeAnewWhateverAChildHolds) {
+  int hold[2];
+  ASSERT_EQ(pipe(hold), 0);
+  TraceFile* file = Open();
+  pid_t child = fork();
+  if (child == 0) {
+    close(hold[1]);
+    char byte;
+    _exit(static_cast<int>(read(hold[0], &byte, 1)));
+  }
+  TraceFile::Unref(file);
+  file = Open();
+  EXPECT_NE(file, nullptr) << g_logged;
+  TraceFile::Unref(file);
+  close(hold[1]);
+  EXPECT_EQ(StatusOf(child), 0);
+  close(hold[0]);
 }
 
 TEST_F(TraceFileTest, TheProcessNumberCanBeInTheName) {
