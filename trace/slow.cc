@@ -33,18 +33,29 @@ void SlowWarning::Destroy(PointSink* sink) {
 void SlowWarning::Tell(PointSink* sink, const evoke_point& point) {
   auto* self = reinterpret_cast<SlowWarning*>(sink);
   if (point.kind == EVOKE_POINT_CALLBACK) {
-    if (self->stack_.depth() == 0) self->sample_.Arm(self->limit_ns_);
+    if (self->stack_.depth() == 0) {
+      self->has_named_ = false;
+      self->sample_.Arm(self->limit_ns_);
+    }
     self->stack_.Begin(point);
   } else if (point.kind == EVOKE_POINT_CALLBACK_DONE) {
     CallbackStack::Ended ended;
     if (!self->stack_.End(point, &ended)) return;
-    // Of nested ones the one that spent the time is named, once.
-    if (ended.own_ns > self->limit_ns_) self->Warn(point, ended.own_ns);
+    // Of nested ones the one that spent the time is named, once; if it was none
+    // of them alone, the outermost.
+    if (ended.own_ns > self->limit_ns_) {
+      self->Warn(point, ended.own_ns, "");
+    } else if (ended.depth == 0 && ended.whole_ns > self->limit_ns_ &&
+               !self->has_named_) {
+      self->Warn(point, ended.whole_ns, " with those within it");
+    }
     if (ended.depth == 0) self->sample_.Disarm();
   }
 }
 
-void SlowWarning::Warn(const evoke_point& point, int64_t held_ns) {
+void SlowWarning::Warn(const evoke_point& point, int64_t held_ns,
+                       const char* remark) {
+  has_named_ = true;
   char function[160];
   DescribeFunction(point.function, function, sizeof(function));
   char what[64];
@@ -54,8 +65,8 @@ void SlowWarning::Warn(const evoke_point& point, int64_t held_ns) {
     const char* name = point.source == EVOKE_SOURCE_SIGNAL ? "signal" : "fd";
     snprintf(fd, sizeof(fd), ", %s %d", name, point.fd);
   }
-  LogWarn("slow callback: %s held the loop for %.1f ms (%s%s)", function,
-          static_cast<double>(held_ns) / kNanosPerMilli, what, fd);
+  LogWarn("slow callback: %s held the loop for %.1f ms%s (%s%s)", function,
+          static_cast<double>(held_ns) / kNanosPerMilli, remark, what, fd);
   sample_.Log();
 }
 

@@ -26,11 +26,13 @@ class SlowWarning {
   static void Tell(PointSink* sink, const evoke_point& point);
   static void Destroy(PointSink* sink);
 
-  void Warn(const evoke_point& point, int64_t held_ns);
+  // With `remark` behind the time.
+  void Warn(const evoke_point& point, int64_t held_ns, const char* remark);
 
   PointSink sink_ = {Tell, Destroy, nullptr};
   CallbackStack stack_;
   int64_t limit_ns_ = 0;
+  bool has_named_ = false;  // one since the outermost callback began
   StackSample sample_;
 };
 

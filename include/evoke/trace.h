@@ -156,8 +156,10 @@ int evoke_trace_stop(struct event_base *base);
  * Warns through the log callback of each callback of `base` that holds the loop
  * for more than `limit_ms` milliseconds: its function, descriptor and duration,
  * and in builds without NDEBUG where it was when the time was over (for which
- * the real-time signal SIGRTMAX - 3 is used, if nobody else handles it). 0 ends
- * it. EVOKE_SLOW_MS in the environment does this for every base.
+ * the real-time signal SIGRTMAX - 3 is used, if nobody else handles it). Of
+ * callbacks within callbacks the one that took so long is named, or the
+ * outermost where they did together. 0 ends it. EVOKE_SLOW_MS in the
+ * environment does this for every base.
  *
  * Any thread may call it. Returns 0, or -1: no base, a negative limit, or
  * memory is short.

@@ -60,6 +60,42 @@ TEST_F(SlowTest, OfNestedOnesTheOneThatSpentTheTime) {
   EXPECT_NE(g_lines[0].find("fd 2"), std::string::npos);
 }
 
+TEST_F(SlowTest, WhatNestedOnesTakeTogetherIsTheOutermosts) {
+  // Each 0.6 of the limit, one within the other.
+  constexpr int64_t kPart_ns = 36 * kMinute_ns;
+  for (int i = 0; i < 2; ++i) {
+    g_lines.clear();
+    At(0, EVOKE_POINT_CALLBACK, 1);
+    At(kPart_ns, EVOKE_POINT_CALLBACK, 2);
+    At(2 * kPart_ns, EVOKE_POINT_CALLBACK_DONE, 2);
+    At(2 * kPart_ns, EVOKE_POINT_CALLBACK_DONE, 1);
+    EXPECT_EQ(g_lines, std::vector<std::string>(
+                           {"slow callback: ?+0x10 held the loop for 4320000.0 "
+                            "ms with those within it (READ, fd 1)"}));
+  }
+  // Several within one that does nothing itself, and one deeper.
+  g_lines.clear();
+  At(0, EVOKE_POINT_CALLBACK, 1);
+  At(0, EVOKE_POINT_CALLBACK, 2);
+  At(kPart_ns, EVOKE_POINT_CALLBACK, 3);
+  At(2 * kPart_ns, EVOKE_POINT_CALLBACK_DONE, 3);
+  At(2 * kPart_ns, EVOKE_POINT_CALLBACK_DONE, 2);
+  At(2 * kPart_ns, EVOKE_POINT_CALLBACK, 4);
+  At(3 * kPart_ns, EVOKE_POINT_CALLBACK_DONE, 4);
+  At(3 * kPart_ns, EVOKE_POINT_CALLBACK_DONE, 1);
+  ASSERT_EQ(g_lines.size(), 1u);
+  EXPECT_NE(g_lines[0].find("6480000.0 ms"), std::string::npos) << g_lines[0];
+  EXPECT_NE(g_lines[0].find("fd 1)"), std::string::npos) << g_lines[0];
+}
+
+TEST_F(SlowTest, WhatNestedOnesTakeTogetherWithinTheLimitIsNone) {
+  At(0, EVOKE_POINT_CALLBACK, 1);
+  At(kLimit_ns / 2, EVOKE_POINT_CALLBACK, 2);
+  At(kLimit_ns, EVOKE_POINT_CALLBACK_DONE, 2);
+  At(kLimit_ns, EVOKE_POINT_CALLBACK_DONE, 1);
+  EXPECT_TRUE(g_lines.empty());
+}
+
 TEST_F(SlowTest, ASignalAndATimerAreNoDescriptors) {
   At(0, EVOKE_POINT_CALLBACK, 15, EVOKE_SOURCE_SIGNAL);
   At(2 * kLimit_ns, EVOKE_POINT_CALLBACK_DONE, 15, EVOKE_SOURCE_SIGNAL);
