@@ -17,9 +17,6 @@ namespace {
 
 constexpr int64_t kNanosPerSecond = 1000000000;
 
-// What the handler on this thread is to fill in; null where nothing is timed.
-__thread StackSample* volatile t_armed = nullptr;
-
 int SampleSignal() { return SIGRTMAX - 3; }
 
 void SetTimer(timer_t timer, int64_t ns) {
@@ -31,23 +28,62 @@ void SetTimer(timer_t timer, int64_t ns) {
 
 }  // namespace
 
+__thread StackSample::Thread StackSample::t_thread;
+
 StackSample::~StackSample() {
-  if (thread_id_ != 0) timer_delete(timer_);
+  DeleteTimer();
+  Withdraw();
 }
 
+// Why a sample may be destroyed while a signal for it is on its way, or its
+// handler runs: the handler, on the thread that is timed, first says that it
+// runs and then looks whom it is to serve; whoever destroys a sample, on any
+// thread, first takes that away and then looks whether the handler runs. In the
+// one order that all threads see these four steps in (sequential consistency)
+// either the handler finds nothing and leaves, or it is seen to run and is
+// waited for. It takes no lock that could be held meanwhile, and what it wrote
+// is seen before the memory is given back (release, acquire). So a signal that
+// comes late, or from somebody else, does no harm.
+//
+// `thread_` is a variable of the timed thread, and as alive as that: it is set
+// only from the begin of a callback to its end.
 void StackSample::OnSignal(int) {
   int saved_errno = errno;
-  StackSample* self = t_armed;
+  __atomic_store_n(&t_thread.is_in_handler, true, __ATOMIC_SEQ_CST);
+  StackSample* self = __atomic_load_n(&t_thread.armed, __ATOMIC_SEQ_CST);
   if (self != nullptr) {
     self->frame_count_ = backtrace(self->frames_, kMostFrames);
   }
+  __atomic_store_n(&t_thread.is_in_handler, false, __ATOMIC_RELEASE);
   errno = saved_errno;
+}
+
+void StackSample::Withdraw() {
+  Thread* thread = thread_;
+  thread_ = nullptr;
+  if (thread == nullptr) return;
+  // In a fork's child there is no other thread, and none that could be waited
+  // for.
+  bool is_own = thread == &t_thread;
+  if (!is_own && process_ != getpid()) return;
+  StackSample* self = this;  // unless a loop within the callback took its place
+  __atomic_compare_exchange_n(&thread->armed, &self, nullptr, /*weak=*/false,
+                              __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  while (!is_own && __atomic_load_n(&thread->is_in_handler, __ATOMIC_SEQ_CST)) {
+    // Not sched_yield(), which lets no thread of a lower priority run.
+    const timespec moment = {0, 10000};
+    nanosleep(&moment, nullptr);
+  }
+}
+
+void StackSample::DeleteTimer() {
+  if (thread_id_ != 0 && process_ == getpid()) timer_delete(timer_);
+  thread_id_ = 0;
 }
 
 bool StackSample::MakeTimer() {
   if (thread_id_ == gettid()) return true;
-  if (thread_id_ != 0) timer_delete(timer_);
-  thread_id_ = 0;
+  DeleteTimer();
   // Somebody else's signal is left alone.
   struct sigaction action = {};
   if (sigaction(SampleSignal(), nullptr, &action) != 0) return false;
@@ -69,19 +105,22 @@ bool StackSample::MakeTimer() {
     return false;
   }
   thread_id_ = gettid();
+  process_ = getpid();
   return true;
 }
 
 void StackSample::Arm(int64_t limit_ns) {
+  Withdraw();
   frame_count_ = 0;
   if (!MakeTimer()) return;
-  t_armed = this;
+  thread_ = &t_thread;
+  __atomic_store_n(&t_thread.armed, this, __ATOMIC_SEQ_CST);
   SetTimer(timer_, limit_ns > 0 ? limit_ns : 1);
 }
 
 void StackSample::Disarm() {
-  if (t_armed != this) return;
-  t_armed = nullptr;
+  if (thread_ == nullptr) return;
+  Withdraw();
   SetTimer(timer_, 0);
 }
 

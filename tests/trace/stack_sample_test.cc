@@ -3,10 +3,17 @@
 
 #include <event2/event.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace evoke {
@@ -20,6 +27,66 @@ std::vector<std::string> g_lines;
 void WorkUntilSampled(StackSample& sample) {
   time_t end = time(nullptr) + 60;
   while (g_lines.empty() && time(nullptr) < end) sample.Log();
+}
+
+int SampleSignal() { return SIGRTMAX - 3; }
+
+void WorkFor(std::chrono::microseconds time) {
+  auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+// What comes after it was destroyed: a signal that was on its way.
+TEST(StackSample, AnotherThreadMayDestroyItWhileItsTimeRuns) {
+  auto sample = std::make_unique<StackSample>();
+  std::promise<void> armed, destroyed;
+  std::thread loop([&] {
+    sample->Arm(int64_t{3600} * 1000000000);
+    armed.set_value();
+    destroyed.get_future().wait();
+    for (int i = 0; i < 10; ++i) raise(SampleSignal());
+    // And the next one works as ever.
+    StackSample next;
+    next.Arm(int64_t{3600} * 1000000000);
+    next.Disarm();
+  });
+  armed.get_future().wait();
+  sample.reset();
+  destroyed.set_value();
+  loop.join();
+}
+
+// Its memory is given back while the handler runs, if nobody waits for that.
+TEST(StackSample, AnotherThreadMayDestroyItWhileTheHandlerRuns) {
+  std::mutex mutex;  // that of a base
+  auto sample = std::make_unique<StackSample>();
+  std::atomic<int> callbacks = 0;
+  std::atomic<bool> is_over = false;
+  std::thread loop([&] {
+    while (!is_over) {
+      {
+        std::lock_guard lock(mutex);
+        sample->Arm(10000);
+      }
+      WorkFor(std::chrono::microseconds(50));
+      {
+        std::lock_guard lock(mutex);
+        sample->Disarm();
+      }
+      ++callbacks;
+    }
+  });
+  while (callbacks == 0) std::this_thread::yield();
+  for (int i = 0; i < 2000; ++i) {
+    pthread_kill(loop.native_handle(), SampleSignal());
+    // At another moment of the handler each time.
+    WorkFor(std::chrono::microseconds(i % 50));
+    std::lock_guard lock(mutex);
+    sample = std::make_unique<StackSample>();
+  }
+  is_over = true;
+  loop.join();
 }
 
 TEST(StackSample, TellsWhereTheThreadIs) {
@@ -39,7 +106,7 @@ TEST(StackSample, TellsWhereTheThreadIs) {
   }
   // Somebody else's handler is left alone, and nothing is sampled.
   static int signals;
-  signal(SIGRTMAX - 3, [](int) { ++signals; });
+  signal(SampleSignal(), [](int) { ++signals; });
   {
     StackSample sample;
     sample.Arm(1);
