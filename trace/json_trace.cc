@@ -128,8 +128,7 @@ void JsonTrace::Tell(PointSink* sink, const evoke_point& point) {
       break;
     case EVOKE_POINT_RETURN:
     case EVOKE_POINT_END:
-      if (self->in_turn_) self->End(point, "");
-      self->in_turn_ = false;
+      self->EndAll(point);
       break;
     case EVOKE_POINT_QUEUE:
       break;  // its callbacks follow
@@ -195,6 +194,16 @@ void JsonTrace::End(const evoke_point& point, const char* args) {
   Micros at(point.time_ns);
   Write("{\"ph\":\"E\",\"pid\":%d,\"tid\":%d,\"ts\":%lld.%03d%s}", process_,
         writer_, at.whole, at.thousandths, args);
+}
+
+// In the middle of a callback or a wait, too: whoever stops the trace may be
+// there.
+void JsonTrace::EndAll(const evoke_point& point) {
+  for (; depth_ > 0; --depth_) End(point, "");
+  if (in_wait_) End(point, "");
+  in_wait_ = false;
+  if (in_turn_) End(point, "");
+  in_turn_ = false;
 }
 
 // Looked up once; where it lies is told in a record of its own, for

@@ -39,6 +39,8 @@ class JsonTrace {
   void Mark(const char* name, const evoke_point& point);
   // Ends the innermost slice, with `args`, a JSON object or "".
   void End(const evoke_point& point, const char* args);
+  // Ends all that have begun.
+  void EndAll(const evoke_point& point);
   const char* NameOfFunction(evoke_function function);
   void Write(const char* format, ...) __attribute__((format(printf, 2, 3)));
 

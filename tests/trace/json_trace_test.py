@@ -172,6 +172,27 @@ class JsonTraceTest(unittest.TestCase):
             sorted(len(Trace(os.path.join(SCRATCH, file)).callbacks("TIMEOUT"))
                    for file in files), [200, 2 * 200])
 
+    def check_that_all_ends(self, what, categories):
+        traced = environment(what + ".json")
+        self.assertEqual(run_traced(traced, what).stdout, "stop 0\n")
+        trace = Trace(traced[0])
+        self.assertEqual(trace.open_at_end, 0)
+        phases = [record["ph"] for record in trace.records]
+        self.assertEqual(phases.count("B"), phases.count("E"))
+        # Behind the last begin as many ends as were open, of one moment.
+        last = len(phases) - 1 - phases[::-1].index("B")
+        self.assertEqual(trace.records[last]["cat"], categories[-1])
+        ends = [record for record in trace.records[last:] if record["ph"] == "E"]
+        self.assertEqual(len(ends), len(categories))
+        self.assertEqual(len({record["ts"] for record in ends}), 1)
+
+    def test_a_trace_that_ends_in_a_callback(self):
+        self.check_that_all_ends("stop-in-callback",
+                                 ["turn", "callback", "callback"])
+
+    def test_a_trace_that_ends_in_a_wait(self):
+        self.check_that_all_ends("stop-in-wait", ["turn", "wait"])
+
     def test_the_size_is_bounded(self):
         path, env = environment("small.json", EVOKE_TRACE_MB="nonsense")
         done = subprocess.run(["examples/timer"], env=env, check=True,

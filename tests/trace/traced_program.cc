@@ -2,12 +2,20 @@
 //
 // A program for json_trace_test.py to watch: what it does, its first argument
 // says.
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/thread.h>
+#include <evoke/trace.h>
+#include <semaphore.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <thread>
 
 extern char** environ;
 
@@ -68,6 +76,58 @@ int Spawn(char* program) {
   return ended ? 0 : 1;
 }
 
+// Posted each time a loop is about to wait. Whoever then takes the lock of its
+// base, as every function of the library does, finds it waiting.
+sem_t g_waits;
+
+void PostWait(const evoke_point* point, void*) {
+  if (point->kind == EVOKE_POINT_WAIT) sem_post(&g_waits);
+}
+
+event_base* BaseForThreads() {
+  evthread_use_pthreads();
+  sem_init(&g_waits, 0, 0);
+  event_base* base = event_base_new();
+  evoke_watch_points(base, PostWait, nullptr);
+  return base;
+}
+
+void StopTrace(bufferevent* connection, void*) {
+  event_base* base = bufferevent_get_base(connection);
+  printf("stop %d\n", evoke_trace_stop(base));
+  event_base_loopbreak(base);
+}
+
+// Within the callback of a bufferevent, which is within that of its event.
+int StopInACallback() {
+  event_base* base = event_base_new();
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return 1;
+  bufferevent* connection =
+      bufferevent_socket_new(base, fds[0], BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(connection, StopTrace, nullptr, nullptr, nullptr);
+  bufferevent_enable(connection, EV_READ);
+  if (write(fds[1], "x", 1) != 1) return 1;
+  event_base_dispatch(base);
+  bufferevent_free(connection);
+  event_base_free(base);
+  close(fds[1]);
+  return 0;
+}
+
+int StopInAWait() {
+  event_base* base = BaseForThreads();
+  std::thread other([base] {
+    sem_wait(&g_waits);
+    printf("stop %d\n", evoke_trace_stop(base));
+    event_base_loopbreak(base);
+  });
+  event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+  other.join();
+  event_base_free(base);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -75,6 +135,8 @@ int main(int argc, char** argv) {
   if (strcmp(what, "tick") == 0) return TickOnABaseOfItsOwn();
   if (strcmp(what, "fork") == 0) return Fork();
   if (strcmp(what, "spawn") == 0) return Spawn(argv[0]);
-  fprintf(stderr, "usage: %s tick | fork | spawn\n", argv[0]);
+  if (strcmp(what, "stop-in-callback") == 0) return StopInACallback();
+  if (strcmp(what, "stop-in-wait") == 0) return StopInAWait();
+  fprintf(stderr, "%s: see json_trace_test.py\n", argv[0]);
   return 2;
 }
