@@ -27,7 +27,8 @@ class Trace:
         with open(path) as file:
             self.records = json.load(file)["traceEvents"]
         self.slices = collections.Counter()
-        self.marks = collections.Counter()
+        self.marks = collections.Counter()  # by name
+        self.marks_of = collections.Counter()  # by name and object
         self.open_at_end = 0
         stacks, last = collections.defaultdict(list), {}
         for record in self.records:
@@ -44,6 +45,8 @@ class Trace:
             else:
                 assert record["ph"] == "i", record
                 self.marks[record["name"]] += 1
+                self.marks_of[record["name"],
+                              record["args"].get("object")] += 1
         self.open_at_end = sum(len(stack) for stack in stacks.values())
 
     def callbacks(self, pattern):
@@ -78,6 +81,10 @@ class JsonTraceTest(unittest.TestCase):
         self.assertGreaterEqual(trace.slices["turn"], ticks)
         self.assertGreaterEqual(trace.slices["wait"], ticks)
         self.assertEqual(trace.open_at_end, 0)
+        # The one that ticks waits again after each; the other one fires once.
+        self.assertEqual(trace.marks, {"add": ticks + 2, "del": ticks + 2})
+        self.assertEqual(sorted(trace.marks_of.values()),
+                         [1, 1, ticks + 1, ticks + 1])
         for record in trace.callbacks("TIMEOUT"):
             self.assertGreaterEqual(record["args"]["late_us"], 0)
             self.assertEqual(record["args"]["fd"], -1)
@@ -193,14 +200,45 @@ class JsonTraceTest(unittest.TestCase):
     def test_a_trace_that_ends_in_a_wait(self):
         self.check_that_all_ends("stop-in-wait", ["turn", "wait"])
 
+    def test_what_is_added_deleted_and_woken(self):
+        traced = environment("count.json")
+        said = run_traced(traced, "count").stdout
+        events = dict(line.split() for line in said.splitlines())
+        trace = Trace(traced[0])
+        # Deleting what does not wait is nothing, nor is waking what was not
+        # added; a persistent event that reads waits on.
+        for name, adds in {"fires": 1, "deleted": 1, "reads": 1,
+                           "woken": 0}.items():
+            for mark in "add", "del":
+                self.assertEqual(trace.marks_of[mark, events[name]], adds,
+                                 (mark, name))
+        self.assertEqual(trace.marks["wake"], 3)
+        self.assertEqual(collections.Counter(
+            record["args"]["object"] for record in trace.records
+            if record.get("cat") == "callback"
+            and record["args"]["object"] in events.values()),
+            {events["fires"]: 1, events["reads"]: 2, events["woken"]: 3})
+
     def test_the_size_is_bounded(self):
-        path, env = environment("small.json", EVOKE_TRACE_MB="nonsense")
+        traced = environment("small.json", EVOKE_TRACE_MB="1")
+        log = run_traced(traced, "add-and-delete").stderr
+        self.assertEqual(log.count("small.json is full"), 1, log)
+        size = os.path.getsize(traced[0])
+        self.assertLessEqual(size, 1 << 20)
+        self.assertGreater(size, (1 << 20) - 2048)
+        trace = Trace(traced[0])
+        # Whole up to where it stops, which is long before the program does.
+        self.assertGreater(trace.marks["add"], 1000)
+        self.assertLess(trace.marks["add"], 20000 // 2)
+        self.assertIn(trace.marks["add"] - trace.marks["del"], (0, 1))
+
+    def test_a_size_that_is_none_is_told(self):
+        path, env = environment("nonsense.json", EVOKE_TRACE_MB="nonsense")
         done = subprocess.run(["examples/timer"], env=env, check=True,
                               stdout=subprocess.DEVNULL, timeout=60,
                               stderr=subprocess.PIPE, text=True)
         self.assertIn("EVOKE_TRACE_MB", done.stderr)
-        self.assertLess(os.path.getsize(path), 1 << 20)
-        Trace(path)
+        self.assertEqual(Trace(path).open_at_end, 0)
 
     def test_a_file_that_cannot_be_made(self):
         env = dict(os.environ, EVOKE_TRACE="/nowhere/trace")

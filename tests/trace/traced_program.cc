@@ -76,12 +76,26 @@ int Spawn(char* program) {
   return ended ? 0 : 1;
 }
 
+// Far more than fits into the least trace.
+int AddAndDelete() {
+  event_base* base = event_base_new();
+  event* timer = event_new(base, -1, 0, CountTick, nullptr);
+  const timeval later = {3600, 0};
+  for (int i = 0; i < 20000; ++i) {
+    event_add(timer, &later);
+    event_del(timer);
+  }
+  event_free(timer);
+  event_base_free(base);
+  return 0;
+}
+
 // Posted each time a loop is about to wait. Whoever then takes the lock of its
 // base, as every function of the library does, finds it waiting.
 sem_t g_waits;
 
 void PostWait(const evoke_point* point, void*) {
-  if (point->kind == EVOKE_POINT_WAIT) sem_post(&g_waits);
+  if (point->kind == EVOKE_POINT_WAIT && point->value != 0) sem_post(&g_waits);
 }
 
 event_base* BaseForThreads() {
@@ -128,6 +142,59 @@ int StopInAWait() {
   return 0;
 }
 
+void ReadByte(evutil_socket_t fd, short, void* count) {
+  char byte;
+  if (read(fd, &byte, 1) == 1) ++*static_cast<int*>(count);
+}
+
+constexpr int kWakeUps = 3;
+
+void CountWakeUp(evutil_socket_t, short, void* arg) {
+  static int count = 0;
+  if (++count == kWakeUps) event_base_loopbreak(static_cast<event_base*>(arg));
+}
+
+// Says which event is which; json_trace_test.py knows what becomes of each.
+int Count() {
+  event_base* base = BaseForThreads();
+  int fds[2], bytes = 0, ticks = 0;
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return 1;
+  event* fires = event_new(base, -1, 0, CountTick, &ticks);
+  event* deleted = event_new(base, -1, 0, CountTick, &ticks);
+  event* reads =
+      event_new(base, fds[0], EV_READ | EV_PERSIST, ReadByte, &bytes);
+  event* woken = event_new(base, -1, 0, CountWakeUp, base);
+  printf("fires %p\ndeleted %p\nreads %p\nwoken %p\n",
+         static_cast<void*>(fires), static_cast<void*>(deleted),
+         static_cast<void*>(reads), static_cast<void*>(woken));
+  const timeval soon = {0, 1000}, later = {3600, 0};
+  event_add(fires, &soon);
+  event_add(deleted, &later);
+  event_del(deleted);
+  event_del(deleted);
+  event_add(reads, nullptr);
+  for (int i = 1; i <= 2; ++i) {
+    if (write(fds[1], "x", 1) != 1) return 1;
+    while (bytes < i) event_base_loop(base, EVLOOP_ONCE);
+  }
+  while (ticks == 0) event_base_loop(base, EVLOOP_ONCE);
+  while (sem_trywait(&g_waits) == 0) {
+  }
+  std::thread other([woken] {
+    for (int i = 0; i < kWakeUps; ++i) {
+      sem_wait(&g_waits);
+      event_active(woken, 0, 0);
+    }
+  });
+  event_base_dispatch(base);
+  other.join();
+  for (event* ev : {fires, deleted, reads, woken}) event_free(ev);
+  event_base_free(base);
+  close(fds[0]);
+  close(fds[1]);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -135,6 +202,8 @@ int main(int argc, char** argv) {
   if (strcmp(what, "tick") == 0) return TickOnABaseOfItsOwn();
   if (strcmp(what, "fork") == 0) return Fork();
   if (strcmp(what, "spawn") == 0) return Spawn(argv[0]);
+  if (strcmp(what, "add-and-delete") == 0) return AddAndDelete();
+  if (strcmp(what, "count") == 0) return Count();
   if (strcmp(what, "stop-in-callback") == 0) return StopInACallback();
   if (strcmp(what, "stop-in-wait") == 0) return StopInAWait();
   fprintf(stderr, "%s: see json_trace_test.py\n", argv[0]);
