@@ -219,6 +219,33 @@ class JsonTraceTest(unittest.TestCase):
             and record["args"]["object"] in events.values()),
             {events["fires"]: 1, events["reads"]: 2, events["woken"]: 3})
 
+    def test_a_slow_callback(self):
+        traced = environment("slow.json", EVOKE_SLOW_MS="20")
+        done = run_traced(traced, "hold-the-loop")
+        fd, stacks, _ = done.stdout.split()
+        lines = done.stderr.splitlines()
+        name = r"hold_the_loop \(traced_program\+0x[0-9a-f]+\)"
+        told = re.fullmatch(
+            r"\[warn\] slow callback: " + name +
+            r" held the loop for (\d+\.\d) ms \(READ, fd (\d+)\)", lines[0])
+        self.assertTrue(told, lines)
+        self.assertGreaterEqual(float(told[1]), 60)
+        self.assertEqual(told[2], fd)
+        # Where it was after 20 of them: in that function, called by the loop.
+        stack = lines[1:]
+        if stacks == "without":
+            self.assertEqual(stack, [])
+            return
+        for number, line in enumerate(stack):
+            self.assertRegex(line, r"^\[warn\]   #%d \S.*\+0x" % number)
+        held = [i for i, line in enumerate(stack)
+                if re.search(r"#\d+ " + name + "$", line)]
+        self.assertEqual(len(held), 1, stack)
+        called = [i for i, line in enumerate(stack)
+                  if re.search(r"#\d+ main \(", line)]
+        self.assertEqual(len(called), 1, stack)
+        self.assertLess(held[0], called[0])
+
     def test_the_size_is_bounded(self):
         traced = environment("small.json", EVOKE_TRACE_MB="1")
         log = run_traced(traced, "add-and-delete").stderr

@@ -23,10 +23,12 @@ std::vector<std::string> g_lines;
 
 #ifndef NDEBUG
 
-// Works until a stack was written down, or for a minute.
-void WorkUntilSampled(StackSample& sample) {
+// Works until a stack was written down, or for a minute. By its name, which
+// this program exports.
+extern "C" __attribute__((noinline)) void work_until_sampled(
+    StackSample* sample) {
   time_t end = time(nullptr) + 60;
-  while (g_lines.empty() && time(nullptr) < end) sample.Log();
+  while (g_lines.empty() && time(nullptr) < end) sample->Log();
 }
 
 int SampleSignal() { return SIGRTMAX - 3; }
@@ -95,10 +97,18 @@ TEST(StackSample, TellsWhereTheThreadIs) {
   {
     StackSample sample;
     sample.Arm(1000000);
-    WorkUntilSampled(sample);
+    work_until_sampled(&sample);
     sample.Disarm();
     ASSERT_GT(g_lines.size(), 2u);
-    EXPECT_EQ(g_lines[0].rfind("  #0 ", 0), 0u) << g_lines[0];
+    int found = 0;
+    for (size_t i = 0; i < g_lines.size(); ++i) {
+      const std::string& line = g_lines[i];
+      std::string number = "  #" + std::to_string(i) + " ";
+      EXPECT_EQ(line.rfind(number, 0), 0u) << line;
+      found += line.rfind(number + "work_until_sampled (stack_sample_test+0x",
+                          0) == 0;
+    }
+    EXPECT_EQ(found, 1) << g_lines[0];
     // Told once.
     g_lines.clear();
     sample.Log();

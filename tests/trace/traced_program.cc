@@ -15,9 +15,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 
 extern char** environ;
+
+// By its name, which the program exports.
+extern "C" __attribute__((noinline)) void hold_the_loop(evutil_socket_t, short,
+                                                        void*) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(60);
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
 
 namespace {
 
@@ -87,6 +96,27 @@ int AddAndDelete() {
   }
   event_free(timer);
   event_base_free(base);
+  return 0;
+}
+
+// Says the descriptor, and whether stacks are written down in this build.
+int HoldTheLoop() {
+  event_base* base = event_base_new();
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return 1;
+  event* reader = event_new(base, fds[0], EV_READ, hold_the_loop, nullptr);
+  event_add(reader, nullptr);
+  if (write(fds[1], "x", 1) != 1) return 1;
+#ifdef NDEBUG
+  printf("%d without stacks\n", fds[0]);
+#else
+  printf("%d with stacks\n", fds[0]);
+#endif
+  event_base_dispatch(base);
+  event_free(reader);
+  event_base_free(base);
+  close(fds[0]);
+  close(fds[1]);
   return 0;
 }
 
@@ -204,6 +234,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "spawn") == 0) return Spawn(argv[0]);
   if (strcmp(what, "add-and-delete") == 0) return AddAndDelete();
   if (strcmp(what, "count") == 0) return Count();
+  if (strcmp(what, "hold-the-loop") == 0) return HoldTheLoop();
   if (strcmp(what, "stop-in-callback") == 0) return StopInACallback();
   if (strcmp(what, "stop-in-wait") == 0) return StopInAWait();
   fprintf(stderr, "%s: see json_trace_test.py\n", argv[0]);
