@@ -12,8 +12,6 @@ namespace evoke::scope {
 
 namespace {
 
-constexpr int kNotKept = -1;
-constexpr int kOwn = -2;
 constexpr int64_t kNanosPerMicro = 1000;
 constexpr int64_t kNanosPerSecond = 1000000000;
 // The microseconds of a deadline; above them are marks of the library's own.
@@ -228,18 +226,24 @@ void Recorder::Moved(const evoke_point& point) {
 }
 
 void Recorder::BeginCallback(const evoke_point& point) {
-  int place = kNotKept;
   // A new connection, which only has the number of an old one.
   if (point.source == EVOKE_SOURCE_LISTENER) ForgetFd(point.fd);
-  if (is_own_(point.object)) {
+  Running call = {
+      .function = point.function,
+      .start_ns = point.time_ns,
+      .fd = point.fd,
+      .source = static_cast<uint8_t>(point.source),
+      .is_own = is_own_(point.object),
+      .kept = nullptr,
+  };
+  if (call.is_own) {
     ++own_calls_;
-    place = kOwn;
   } else if (now_ != nullptr) {
     ++now_->callbacks;
     if (IsOfEvent(point) && (point.what & EV_TIMEOUT)) ++now_->timers;
-    if (now_->kept < kCallbacksATurn) {
-      place = now_->kept++;
-      now_->callback[place] = {
+    if (now_->kept < kCallbacksATurn && depth_ < kDepth) {
+      call.kept = &now_->callback[now_->kept++];
+      *call.kept = {
           .function = point.function,
           .start_ns = point.time_ns,
           .end_ns = 0,
@@ -251,32 +255,39 @@ void Recorder::BeginCallback(const evoke_point& point) {
       };
     }
   }
-  if (depth_ < kDepth) stack_[depth_] = place;
+  if (depth_ < kDepth) stack_[depth_] = call;
   ++depth_;
 }
 
 void Recorder::EndCallback(const evoke_point& point) {
   if (depth_ == 0) return;
   --depth_;
-  int place = depth_ < kDepth ? stack_[depth_] : kNotKept;
-  if (place < 0 || now_ == nullptr) return;
-  CallbackRecord& call = now_->callback[place];
-  call.end_ns = point.time_ns;
-  NoteFunction(call);
+  if (depth_ >= kDepth || now_ == nullptr) return;
+  const Running& call = stack_[depth_];
+  if (call.is_own) return;
+  if (call.kept != nullptr) call.kept->end_ns = point.time_ns;
+  const int64_t took_ns = point.time_ns - call.start_ns;
+  NoteFunction(call, took_ns);
+  NoteFd(call, took_ns);
+}
+
+void Recorder::NoteFd(const Running& call, int64_t took_ns) {
   if (call.source == EVOKE_SOURCE_SIGNAL) return;
   FdRecord* record = FdAt(call.fd);
   if (record == nullptr) return;
   ++record->callbacks;
   // Once: what runs for the same descriptor within it is a part of it.
-  for (int i = std::min(depth_, kDepth) - 1; i >= 0; --i) {
-    if (stack_[i] >= 0 && now_->callback[stack_[i]].fd == call.fd) return;
+  for (int i = 0; i < depth_; ++i) {
+    if (!stack_[i].is_own && stack_[i].source != EVOKE_SOURCE_SIGNAL &&
+        stack_[i].fd == call.fd) {
+      return;
+    }
   }
-  record->busy_ns += call.end_ns - call.start_ns;
+  record->busy_ns += took_ns;
 }
 
-void Recorder::NoteFunction(const CallbackRecord& call) {
+void Recorder::NoteFunction(const Running& call, int64_t took_ns) {
   if (call.function == nullptr) return;
-  const int64_t took_ns = call.end_ns - call.start_ns;
   FunctionRecord* end = functions_ + function_count_;
   FunctionRecord* found = std::find_if(functions_, end, [&](const auto& f) {
     return f.function == call.function && f.source == call.source;

@@ -21,7 +21,7 @@ struct event;
 namespace evoke::scope {
 
 inline constexpr int kTurns = 128;          // that are kept
-inline constexpr int kCallbacksATurn = 24;  // that are kept; more are counted
+inline constexpr int kCallbacksATurn = 24;  // in its list; all are counted
 inline constexpr int kPriorities = 16;      // beyond that they are one
 inline constexpr int kSlowest = 64;         // functions
 inline constexpr int kMostFds = 65536;
@@ -122,6 +122,17 @@ class Recorder {
   int function_count() const { return function_count_; }
 
  private:
+  // A callback that has not returned yet.
+  struct Running {
+    evoke_function function;
+    int64_t start_ns;
+    evutil_socket_t fd;
+    uint8_t source;
+    bool is_own;  // the page's
+    // Where it is in the turn's list; null: not kept.
+    CallbackRecord* kept;
+  };
+
   void BeginTurn(const evoke_point& point);
   void EndTurn(int64_t now_ns);
   // Whether the page's own callbacks are all that happened in the turn.
@@ -136,7 +147,9 @@ class Recorder {
   WaitingEvent* Note(const event* ev);
   void Moved(const evoke_point& point);
   void PeekAll();
-  void NoteFunction(const CallbackRecord& call);
+  void NoteFunction(const Running& call, int64_t took_ns);
+  // For its descriptor. It is not on the stack any more.
+  void NoteFd(const Running& call, int64_t took_ns);
   FdRecord* FdAt(evutil_socket_t fd);
   void ForgetFd(evutil_socket_t fd);
 
@@ -148,9 +161,10 @@ class Recorder {
   int own_calls_ = 0;  // in this turn
   bool peek_soon_ = false;
 
-  // Callbacks that run within each other; -1: not kept, -2: the page's own.
-  static constexpr int kDepth = 16;
-  int stack_[kDepth];
+  // Callbacks that run within each other. The time of those further in is
+  // counted with these alone.
+  static constexpr int kDepth = 32;
+  Running stack_[kDepth];
   int depth_ = 0;
 
   EventTable events_;

@@ -56,6 +56,17 @@ class RecorderTest : public BackendTest {
     return nullptr;
   }
 
+  template <typename Function>
+  const FunctionRecord* FindFunction(Function function) const {
+    const FunctionRecord* end =
+        recorder_.functions() + recorder_.function_count();
+    const FunctionRecord* found =
+        std::find_if(recorder_.functions(), end, [&](const auto& record) {
+          return record.function == reinterpret_cast<evoke_function>(function);
+        });
+    return found == end ? nullptr : found;
+  }
+
   // The turns that are complete.
   std::vector<const TurnRecord*> Turns() const {
     std::vector<const TurnRecord*> turns;
@@ -224,6 +235,85 @@ TEST_P(RecorderTest, TheSlowestFunctionsStay) {
   }
 }
 
+// Also of callbacks that the turn does not keep, and of those that are within
+// each other.
+TEST_P(RecorderTest, AddsUpExactlyWhatIsNotKept) {
+  evoke_point point = {};
+  point.source = EVOKE_SOURCE_EVENT;
+  auto tell = [&](evoke_point_kind kind, int64_t time_ns, int number,
+                  evutil_socket_t fd) {
+    point.kind = kind;
+    point.time_ns = time_ns;
+    point.function = reinterpret_cast<evoke_function>(uintptr_t{1000} + number);
+    point.fd = fd;
+    recorder_.Tell(point);
+  };
+  tell(EVOKE_POINT_TURN, 1, 0, -1);
+  for (int i = 0; i < kCallbacksATurn; ++i) {
+    tell(EVOKE_POINT_CALLBACK, 10, 0, 3);
+    tell(EVOKE_POINT_CALLBACK_DONE, 11, 0, 3);
+  }
+  tell(EVOKE_POINT_CALLBACK, 100, 1, 4);
+  tell(EVOKE_POINT_CALLBACK, 110, 2, 4);  // of the same descriptor
+  tell(EVOKE_POINT_CALLBACK_DONE, 130, 2, 4);
+  tell(EVOKE_POINT_CALLBACK, 130, 3, 5);  // of another
+  tell(EVOKE_POINT_CALLBACK_DONE, 170, 3, 5);
+  tell(EVOKE_POINT_CALLBACK_DONE, 200, 1, 4);
+  EXPECT_EQ(recorder_.fd(3)->callbacks, uint64_t{kCallbacksATurn});
+  EXPECT_EQ(recorder_.fd(3)->busy_ns, kCallbacksATurn);
+  EXPECT_EQ(recorder_.fd(4)->callbacks, 2u);
+  EXPECT_EQ(recorder_.fd(4)->busy_ns, 100);
+  EXPECT_EQ(recorder_.fd(5)->callbacks, 1u);
+  EXPECT_EQ(recorder_.fd(5)->busy_ns, 40);
+  const int64_t kTook[] = {1, 100, 20, 40};
+  for (int i = 0; i < 4; ++i) {
+    const FunctionRecord* function = FindFunction(uintptr_t{1000} + i);
+    ASSERT_NE(function, nullptr) << i;
+    EXPECT_EQ(function->longest_ns, kTook[i]) << i;
+    EXPECT_EQ(function->calls, uint64_t(i == 0 ? kCallbacksATurn : 1)) << i;
+  }
+  // A signal's number is no descriptor's.
+  point.source = EVOKE_SOURCE_SIGNAL;
+  tell(EVOKE_POINT_CALLBACK, 300, 4, 6);
+  point.source = EVOKE_SOURCE_BUFFEREVENT_READ;
+  tell(EVOKE_POINT_CALLBACK, 310, 5, 6);
+  tell(EVOKE_POINT_CALLBACK_DONE, 330, 5, 6);
+  point.source = EVOKE_SOURCE_SIGNAL;
+  tell(EVOKE_POINT_CALLBACK_DONE, 340, 4, 6);
+  EXPECT_EQ(recorder_.fd(6)->callbacks, 1u);
+  EXPECT_EQ(recorder_.fd(6)->busy_ns, 20);
+  EXPECT_EQ(FindFunction(uintptr_t{1004})->longest_ns, 40);
+}
+
+// However deep callbacks run within each other.
+TEST_P(RecorderTest, SurvivesDeepNesting) {
+  constexpr int kDeep = 300;
+  evoke_point point = {};
+  point.kind = EVOKE_POINT_TURN;
+  recorder_.Tell(point);
+  point.source = EVOKE_SOURCE_BUFFEREVENT_READ;
+  point.function = reinterpret_cast<evoke_function>(uintptr_t{1000});
+  point.fd = -1;
+  point.kind = EVOKE_POINT_CALLBACK;
+  for (int i = 0; i < kDeep; ++i) {
+    ++point.time_ns;
+    recorder_.Tell(point);
+  }
+  point.kind = EVOKE_POINT_CALLBACK_DONE;
+  for (int i = 0; i < kDeep; ++i) {
+    ++point.time_ns;
+    recorder_.Tell(point);
+  }
+  ASSERT_NE(recorder_.turn_under_way(), nullptr);
+  EXPECT_EQ(recorder_.turn_under_way()->callbacks, kDeep);
+  EXPECT_EQ(recorder_.turn_under_way()->kept, kCallbacksATurn);
+  EXPECT_EQ(recorder_.functions()[0].longest_ns, 2 * kDeep - 1);
+  EXPECT_GE(recorder_.functions()[0].calls, 32u);
+  for (int i = 0; i < kCallbacksATurn; ++i) {
+    EXPECT_EQ(recorder_.turn_under_way()->callback[i].end_ns, 2 * kDeep - i);
+  }
+}
+
 TEST_P(RecorderTest, FiredOnceItWaitsNoMore) {
   Listen();
   TestEvent once(base(), -1, 0, [](short) {});
@@ -351,6 +441,64 @@ TEST_P(RecorderTest, KeepsTheLastTurnsAndTheFirstCallbacks) {
   const TurnRecord& last = *Turns().back();
   EXPECT_EQ(last.callbacks, kCallbacksATurn + 10);
   EXPECT_EQ(last.kept, kCallbacksATurn);
+}
+
+// The list of a turn is bounded, what is counted is not.
+TEST_P(RecorderTest, CountsCallbacksThatTheTurnDoesNotKeep) {
+  Listen();
+  SocketPair pair;
+  std::vector<std::unique_ptr<TestEvent>> events;
+  for (int i = 0; i < 29; ++i) {
+    events.push_back(std::make_unique<TestEvent>(base(), -1, 0, [](short) {}));
+    event_active(events.back()->get(), EV_TIMEOUT, 1);
+  }
+  const event_callback_fn on_slow = [](evutil_socket_t, short, void*) {
+    for (const int64_t from_ns = NowNanos(); NowNanos() < from_ns + 1000000;) {
+    }
+  };
+  event* slow = event_new(base(), pair[0], EV_READ, on_slow, nullptr);
+  event_active(slow, EV_READ, 1);
+  EXPECT_EQ(Loop(), 1);
+  ASSERT_EQ(Turns().size(), 1u);
+  EXPECT_EQ(Turns()[0]->callbacks, 30);
+  EXPECT_EQ(Turns()[0]->kept, kCallbacksATurn);
+  const FunctionRecord* function = FindFunction(on_slow);
+  ASSERT_NE(function, nullptr);
+  EXPECT_EQ(function->calls, 1u);
+  EXPECT_GE(function->longest_ns, 1000000);
+  EXPECT_EQ(function->longest_fd, pair[0]);
+  EXPECT_EQ(function->longest_turn, Turns()[0]->number);
+  ASSERT_NE(recorder_.fd(pair[0]), nullptr);
+  EXPECT_EQ(recorder_.fd(pair[0])->callbacks, 1u);
+  EXPECT_EQ(recorder_.fd(pair[0])->busy_ns, function->longest_ns);
+  event_free(slow);
+}
+
+// Each has two callbacks in the turn, its event's and its own.
+TEST_P(RecorderTest, CountsForEachOfManyBusyBufferevents) {
+  constexpr int kConnections = 20;
+  static int called;
+  called = 0;
+  Listen();
+  SocketPair pairs[kConnections];
+  bufferevent* bevs[kConnections];
+  for (int i = 0; i < kConnections; ++i) {
+    bevs[i] = bufferevent_socket_new(base(), pairs[i][0], 0);
+    bufferevent_setcb(
+        bevs[i], [](bufferevent*, void*) { ++called; }, nullptr, nullptr,
+        nullptr);
+    bufferevent_enable(bevs[i], EV_READ);
+    pairs[i].Write(1, "x");
+  }
+  while (called < kConnections) ASSERT_EQ(Loop(EVLOOP_ONCE), 0);
+  for (int i = 0; i < kConnections; ++i) {
+    const FdRecord* record = recorder_.fd(pairs[i][0]);
+    ASSERT_NE(record, nullptr);
+    EXPECT_EQ(record->callbacks, 2u) << "connection " << i;
+    EXPECT_GT(record->busy_ns, 0) << "connection " << i;
+    bufferevent_free(bevs[i]);
+  }
+  Loop(EVLOOP_NONBLOCK);
 }
 
 TEST_P(RecorderTest, LooksIntoBufferevents) {
