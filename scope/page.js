@@ -9,6 +9,7 @@ const token = new URLSearchParams(location.search).get("token") || "";
 // it was polled when the turn came in, for as long as that is kept.
 let kept = [], states = [], next = 0, state = null;
 let bases = [], number = null, id = null;
+let beginnings = 0;  // how often a base was chosen
 let shown = null, paused = false, alive = true;
 // Names of functions by their addresses.
 const names = new Map();
@@ -267,6 +268,7 @@ function begin(base) {
   number = base;
   kept = []; states = []; next = 0;
   shown = state = id = null;
+  ++beginnings;
   hold(false);
 }
 by("base").onchange = () => begin(Number(by("base").value));
@@ -327,14 +329,15 @@ async function poll() {
   try {
     const query = new URLSearchParams({token, since: next});
     if (number !== null) query.set("base", number);
-    const asked = number;
+    const asked = beginnings;
     // A loop that a callback holds up accepts, and does not answer.
     const response = await fetch("/state?" + query, {cache: "no-store", credentials: "omit",
       signal: AbortSignal.timeout(PATIENCE_MS)});
     if (!response.ok) throw new Error(response.status);
     const answer = await response.json();
     alive = true;
-    if (asked === number) take(answer);
+    // Of another base, or not from its beginning on, when one was chosen since.
+    if (asked === beginnings) take(answer);
   } catch (error) {
     alive = false;
   }

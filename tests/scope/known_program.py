@@ -77,8 +77,12 @@ class Program:
                                     timeout=PATIENCE_S) as answer:
             return answer.read().decode()
 
+    def bases(self):
+        """The numbers of those that are shown."""
+        return [base["number"] for base in json.loads(self.get())["bases"]]
+
     def state(self, **query):
-        """The state, with the names of functions in it."""
+        """The state, of the first base or of `base`; with names of functions."""
         answer = json.loads(self.get(**query))
         return with_names(answer["state"], answer["names"])
 

@@ -102,6 +102,32 @@ class LiveTest(unittest.TestCase):
             self.assertGreaterEqual(turn["run_us"], slowest["longest_us"])
             self.assertEqual(turn["calls"][-1]["us"], slowest["longest_us"])
 
+    def test_several_loops(self):
+        with Program(PROGRAM) as program:
+            self.assertEqual(program.bases(), [0])
+            program.tell("other")
+            other = program.report()["other"]
+            self.assertEqual(program.bases(), [0, 1])
+            # Each has its own events ...
+            state = program.state(base=1)
+            self.assertEqual([entry["fd"] for entry in state["fds"]], [other])
+            self.assertIn("on_poke", state["fds"][0]["waits"][0]["name"])
+            self.assertEqual([timer["name"].split()[0] for timer
+                              in state["timers"]], ["on_daily"])
+            self.assertEqual(state["signals"], [])
+            first = program.state(base=0)
+            self.assertNotIn(other, [entry["fd"] for entry in first["fds"]])
+            self.assertEqual([timer["name"].split()[0] for timer
+                              in first["timers"]], ["on_hourly"])
+            # ... and turns.
+            program.tell("poke")
+            slowest, = until(lambda: program.state(base=1)["slowest"],
+                             "a callback of the other loop")
+            self.assertIn("on_poke", slowest["name"])
+            self.assertEqual((slowest["fd"], slowest["calls"]), (other, 1))
+            self.assertNotIn("on_poke", [
+                entry["name"].split()[0] for entry in program.state()["slowest"]])
+
     def test_history_is_asked_for_in_pieces(self):
         with Program(PROGRAM) as program:
             for _ in range(20):

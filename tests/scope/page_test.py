@@ -16,6 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from known_program import Example, Program, until  # noqa: E402
@@ -77,6 +78,16 @@ class PageTest(unittest.TestCase):
 
     def press(self, button):
         self.browser.find_element(By.ID, button).click()
+
+    def back_until(self, condition, what):
+        """Steps back to the last turn for which it holds."""
+        while not condition():
+            at = self.turn()
+            self.press("back")
+            self.assertLess(self.turn(), at, f"no turn before with {what}")
+
+    def choose(self, base):
+        Select(self.browser.find_element(By.ID, "base")).select_by_value(str(base))
 
     def filter_by(self, text):
         field = self.browser.find_element(By.ID, "filter")
@@ -241,9 +252,83 @@ class PageTest(unittest.TestCase):
     def test_several_loops(self):
         with Program(PROGRAM) as program:
             self.open(program)
-            options = self.script("[...document.querySelectorAll('#base option')]"
-                                  ".map(option => option.textContent)")
-            self.assertEqual(options, ["0 (epoll)"])
+
+            def options():
+                return self.script(
+                    "[...document.querySelectorAll('#base option')]"
+                    ".map(option => option.textContent)")
+
+            def fds():
+                return [row[0] for row in self.cells("fds")]
+
+            def timers():
+                return self.script(
+                    "[...document.querySelectorAll('#timers title')]"
+                    ".map(title => title.textContent.split(' ')[0])")
+
+            def functions(table):
+                return [row[0].split()[0] for row in self.cells(table)]
+            self.assertEqual(options(), ["0 (epoll)"])
+            program.tell("other")
+            other = str(program.report()["other"])
+            until(lambda: options() == ["0 (epoll)", "1 (epoll)"], "two loops")
+            until(lambda: "on_line" in functions("slowest"), "a callback")
+            self.assertEqual(timers(), ["on_hourly"])
+            self.assertIn("0", fds())
+            self.assertNotIn(other, fds())
+            # The other one: what it waits for, and what it did.
+            self.choose(1)
+            until(lambda: fds() == [other], "the other loop")
+            self.assertEqual(timers(), ["on_daily"])
+            self.assertEqual(self.text("#signals"), "")
+            program.tell("poke")
+            until(lambda: functions("slowest") == ["on_poke"], "a callback of it")
+            self.press("pause")
+            self.back_until(lambda: functions("calls"), "a callback")
+            self.assertEqual(functions("calls"), ["on_poke"])
+            self.assertEqual(self.cells("calls")[0][3], other)
+            # And back, from its beginning on.
+            self.choose(0)
+            until(lambda: "0" in fds(), "the first loop")
+            self.assertEqual(timers(), ["on_hourly"])
+            self.assertNotIn(other, fds())
+            self.assertNotIn("on_poke", functions("slowest"))
+            until(lambda: self.text("#status").startswith("live"), "going on")
+            self.back_until(lambda: "on_line" in functions("calls"), "on_line")
+
+    def test_a_loop_chosen_again(self):
+        """An answer of before is not taken for one to what was asked since."""
+        with Program(PROGRAM) as program:
+            self.open(program)
+            program.tell("other")
+            program.tell("queues")
+
+            def bars():
+                return self.script("document.querySelectorAll('#turns i').length")
+            turns = until(lambda: (turns := program.state()["turns"]) and
+                          3 in [turn["callbacks"] for turn in turns] and
+                          len(turns), "the turns")
+            until(lambda: bars() >= turns and self.script(
+                "document.querySelectorAll('#base option').length") == 2,
+                  "the turns, and two loops")
+            # An answer is held back, while other loops are chosen.
+            self.browser.execute_script("""
+                const fetched = window.fetch;
+                const held = new Promise(done => { window.go_on = done; });
+                window.asked = false;
+                window.fetch = async (...request) => {
+                  window.fetch = fetched;
+                  const answer = await fetched(...request);
+                  const body = await answer.json();
+                  window.asked = true;
+                  await held;
+                  return {ok: answer.ok, json: () => body};
+                };""")
+            until(lambda: self.script("window.asked"), "a request")
+            self.choose(1)
+            self.choose(0)
+            self.browser.execute_script("window.go_on()")
+            until(lambda: bars() >= turns, "all the turns again")
 
     def test_nothing_comes_from_elsewhere(self):
         with Program(PROGRAM) as program:

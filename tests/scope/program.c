@@ -9,12 +9,17 @@
 //   fill     250 bytes for a bufferevent that takes 100 at most
 //   write    bytes for a peer that does not read
 //   drain    takes out what the first bufferevent holds
-//   report   {"paused": FD, "input": N, "stuck": FD, "output": N, "events": N}
+//   other    a second loop, in a thread of its own: it reads from a socket, and
+//            has a timer
+//   poke     a byte for that
+//   report   {"paused": FD, "input": N, "stuck": FD, "output": N, "events": N,
+//            "other": FD}: the second loop's socket, or -1
 //   quit
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +31,9 @@ static struct event_base *base;
 static struct bufferevent *paused, *stuck;
 static evutil_socket_t peers[2];
 static struct event *urgent, *usual[2], *idle[3], *slow;
+// The second loop: its end of a pair, and the end to poke it with.
+static evutil_socket_t other_fds[2] = {-1, -1};
+static pthread_t other_thread;
 
 static void on_hourly(evutil_socket_t fd, short what, void *arg) {
   (void)fd, (void)what, (void)arg;
@@ -44,6 +52,51 @@ static void on_slow(evutil_socket_t fd, short what, void *arg) {
   } while ((now.tv_sec - start.tv_sec) * 1000000000LL +
                (now.tv_nsec - start.tv_nsec) <
            30000000);
+}
+
+static void on_daily(evutil_socket_t fd, short what, void *arg) {
+  (void)fd, (void)what, (void)arg;
+}
+
+// Until the other end is closed.
+static void on_poke(evutil_socket_t fd, short what, void *arg) {
+  char byte;
+  (void)what;
+  if (read(fd, &byte, 1) <= 0) event_base_loopbreak(arg);
+}
+
+static void *run_other(void *arg) {
+  struct timeval day = {86400, 0};
+  struct event_base *other = event_base_new();
+  (void)arg;
+  if (other == NULL) abort();
+  struct event *daily = event_new(other, -1, EV_PERSIST, on_daily, NULL);
+  event_add(daily, &day);
+  struct event *poke =
+      event_new(other, other_fds[0], EV_READ | EV_PERSIST, on_poke, other);
+  event_add(poke, NULL);
+  if (write(other_fds[0], "!", 1) != 1) abort();
+  event_base_dispatch(other);
+  event_free(poke);
+  event_free(daily);
+  event_base_free(other);
+  return NULL;
+}
+
+// Returns when all that it holds is there.
+static void start_other(void) {
+  char byte;
+  if (other_fds[0] >= 0) return;
+  if (evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, other_fds) != 0) abort();
+  if (pthread_create(&other_thread, NULL, run_other, NULL) != 0) abort();
+  if (read(other_fds[1], &byte, 1) != 1) abort();
+}
+
+static void end_other(void) {
+  if (other_fds[0] < 0) return;
+  evutil_closesocket(other_fds[1]);
+  pthread_join(other_thread, NULL);
+  evutil_closesocket(other_fds[0]);
 }
 
 static void on_signal(evutil_socket_t signal, short what, void *arg) {
@@ -78,15 +131,20 @@ static void obey(char *line) {
   } else if (strcmp(line, "drain") == 0) {
     struct evbuffer *input = bufferevent_get_input(paused);
     evbuffer_drain(input, evbuffer_get_length(input));
+  } else if (strcmp(line, "other") == 0) {
+    start_other();
+  } else if (strcmp(line, "poke") == 0) {
+    if (write(other_fds[1], "!", 1) != 1) abort();
   } else if (strcmp(line, "report") == 0) {
     snprintf(text, sizeof(text),
              "{\"paused\": %d, \"input\": %zu, \"stuck\": %d, \"output\": %zu, "
-             "\"events\": %d}",
+             "\"events\": %d, \"other\": %d}",
              (int)bufferevent_getfd(paused),
              evbuffer_get_length(bufferevent_get_input(paused)),
              (int)bufferevent_getfd(stuck),
              evbuffer_get_length(bufferevent_get_output(stuck)),
-             event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
+             event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED),
+             (int)other_fds[0]);
     answer(text);
     return;
   } else if (strcmp(line, "quit") == 0) {
@@ -145,6 +203,7 @@ int main(void) {
 
   event_base_dispatch(base);
 
+  end_other();
   bufferevent_free(paused);
   bufferevent_free(stuck);
   for (int i = 0; i < 2; ++i) evutil_closesocket(peers[i]);
