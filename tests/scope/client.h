@@ -5,6 +5,7 @@
 #define EVOKE_TESTS_SCOPE_CLIENT_H_
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <evoke/scope.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -56,10 +57,13 @@ class Client {
   std::string Receive() {
     std::string all;
     char bytes[65536];
-    for (ssize_t got; (got = recv(fd_, bytes, sizeof(bytes), 0)) > 0;) {
+    for (;;) {
+      const ssize_t got = recv(fd_, bytes, sizeof(bytes), 0);
+      // With a timeout it is interrupted when the process was stopped, too.
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return all;
       all.append(bytes, static_cast<size_t>(got));
     }
-    return all;
   }
 
  private:

@@ -23,6 +23,8 @@ from known_program import Example, Program, until  # noqa: E402
 
 PROGRAM = "tests/scope/program"
 SCREENSHOTS = None
+# As the page writes an hour of which some minutes are over, or none.
+HOUR = r"(1\.0 h|(60\.0|5\d\.\d) min)"
 
 
 def open_browser():
@@ -51,8 +53,11 @@ class PageTest(unittest.TestCase):
         cls.browser.quit()
 
     def tearDown(self):
+        # A page that is left open goes on asking, and the next program may have
+        # its port.
+        self.browser.get("about:blank")
         # A program that ends, perhaps in the middle of an answer, is no error.
-        gone = re.compile(r"net::ERR_(CONNECTION_|EMPTY_RESPONSE|SOCKET_|"
+        gone = re.compile(r"net::ERR_(ABORTED|CONNECTION_|EMPTY_RESPONSE|SOCKET_|"
                           r"CONTENT_LENGTH_MISMATCH|INCOMPLETE)")
         errors = [entry for entry in self.browser.get_log("browser")
                   if entry["level"] == "SEVERE" and
@@ -63,6 +68,9 @@ class PageTest(unittest.TestCase):
     def open(self, program):
         self.browser.get(program.url)
         until(lambda: self.text("#status").startswith("live"), "the first answer")
+        # Before that a browser may ignore clicks.
+        until(lambda: self.script("performance.getEntriesByType('paint').length"),
+              "the first look of the page")
 
     def script(self, words):
         return self.browser.execute_script("return " + words)
@@ -95,7 +103,17 @@ class PageTest(unittest.TestCase):
         field.send_keys(Keys.DELETE, text)
 
     def turn(self):
-        return int(self.text("#turn"))
+        """The number of the one that is shown; -1 without any."""
+        return int(self.text("#turn") or -1)
+
+    def behind(self):
+        """How many turns there were since the one that is held, if one is."""
+        found = re.match(r"held, (\d+) turns behind", self.text("#status"))
+        return int(found.group(1)) if found else -1
+
+    def queues(self):
+        return self.script(
+            "[...document.querySelectorAll('.queue')].map(q => +q.dataset.count)")
 
     def facts(self):
         names = self.script("[...document.querySelectorAll('#facts dt')]"
@@ -145,57 +163,62 @@ class PageTest(unittest.TestCase):
             titles = self.script("[...document.querySelectorAll('#timers title')]"
                                  ".map(title => title.textContent)")
             self.assertRegex(titles[0], r"^on_hourly \(program\+0x[0-9a-f]+\), "
-                             r"in (1\.0 h|(60\.0|5\d\.\d) min) of (1\.0 h|60\.0 min)$")
+                             rf"in {HOUR} of {HOUR}$")
             self.shoot("buffers.png")
 
     def test_turns(self):
         with Program(PROGRAM) as program:
             self.open(program)
+
+            def slow():
+                return [row for row in self.cells("slowest") if "on_slow" in row[0]]
+
+            def of_queued():
+                return [turn["n"] for turn in program.state(since=since)["turns"]
+                        if any("on_queued" in call["name"]
+                               for call in turn["calls"])]
             program.tell("slow")
-            until(lambda: any("on_slow" in row[0] for row in self.cells("slowest")),
-                  "the slow callback")
-            slowest = self.cells("slowest")[0]
-            self.assertIn("on_slow", slowest[0])
+            slowest, = until(slow, "the slow callback")
             self.assertEqual(slowest[5], "1")
+            since = program.state()["next"]
             program.tell("queues")
-            until(lambda: self.facts().get("callbacks") == "3", "the last turn")
-            last = self.turn()
+            numbers = until(lambda: len(of_queued()) == 3 and of_queued(),
+                            "a turn for each queue")
+            until(lambda: self.turn() >= numbers[2], "the last turn")
             self.press("pause")
-            self.assertTrue(self.text("#status").startswith("held, 0 turns behind"))
-            queues = "[...document.querySelectorAll('.queue')].map(q => +q.dataset.count)"
-            self.assertEqual(self.script(queues), [0, 0, 3])
-            self.press("back")
-            self.assertLess(self.turn(), last)
-            self.assertEqual(self.script(queues), [0, 2, 3])
-            self.press("back")
-            self.assertEqual(self.script(queues), [1, 2, 3])
+            until(lambda: self.behind() >= 0, "the hold")
+            for number, queues in zip(reversed(numbers),
+                                      ([0, 0, 3], [0, 2, 3], [1, 2, 3])):
+                self.back_until(lambda: self.turn() <= number, "that number")
+                self.assertEqual(self.turn(), number)
+                self.assertEqual(self.queues(), queues)
             calls = self.cells("calls")
             self.assertEqual(len(calls), 1)
             self.assertIn("on_queued", calls[0][0])
             self.assertEqual(calls[0][1], "event")
             # The view is held, the program is not.
-            held = self.turn()
+            behind = until(lambda: max(0, self.behind()), "the hold")
+            self.assertGreaterEqual(behind, 2)
             program.tell("queues")
-            until(lambda: not self.text("#status").startswith("held, 2 "),
-                  "more turns")
-            self.assertEqual(self.turn(), held)
+            until(lambda: self.behind() >= behind + 4, "more turns")
+            self.assertEqual(self.turn(), numbers[0])
             self.press("forth")
-            self.assertGreater(self.turn(), held)
+            self.assertGreater(self.turn(), numbers[0])
             # Back to where the slow callback was: by the keyboard.
             body = self.browser.find_element(By.TAG_NAME, "body")
             self.script("document.activeElement.blur()")
-            for _ in range(50):
-                if any("on_slow" in call[0] for call in self.cells("calls")):
-                    break
+            while not any("on_slow" in call[0] for call in self.cells("calls")):
+                at = self.turn()
                 body.send_keys(Keys.ARROW_LEFT)
-            else:
-                self.fail("the slow callback's turn is not among the last ones")
+                self.assertLess(self.turn(), at, "no turn before with on_slow")
             self.assertEqual(str(self.turn()), slowest[3])
             self.shoot("held.png")
-            self.assertRegex(self.facts()["after the wait"], r"^([3-9]\d|\d{3})\.\d ms$|^\d+\.\d\d s$")
+            # 30 ms at least.
+            self.assertRegex(self.facts()["after the wait"],
+                             r"^([3-9]\d|\d{3,4})\.\d ms$|^\d+\.\d\d s$")
             self.press("pause")
             until(lambda: self.text("#status").startswith("live"), "going on")
-            self.assertGreater(self.turn(), held)
+            self.assertGreater(self.turn(), numbers[2])
 
     def test_filter(self):
         with Program(PROGRAM) as program:
@@ -346,7 +369,11 @@ class PageTest(unittest.TestCase):
         with Program(PROGRAM) as program:
             self.browser.get(program.url.split("?")[0])
             self.assertEqual(self.text("body"), "403")
-            self.browser.get_log("browser")
+            # It is an error, which the browser may log only later.
+            until(lambda: any(
+                " 403 " in entry["message"] and program.url.split("?")[0] + " "
+                in entry["message"] for entry in self.browser.get_log("browser")),
+                  "the error in the log")
 
     def test_the_end_of_the_program_shows(self):
         with Program(PROGRAM) as program:
