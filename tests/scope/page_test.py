@@ -27,12 +27,12 @@ SCREENSHOTS = None
 HOUR = r"(1\.0 h|(60\.0|5\d\.\d) min)"
 
 
-def open_browser():
+def open_browser(home):
     options = webdriver.ChromeOptions()
     # No sandbox within the sandbox; no GPU, no shared memory of the machine's.
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu",
                      "--disable-dev-shm-usage", "--window-size=1180,1500",
-                     "--user-data-dir=" + tempfile.mkdtemp()):
+                     "--user-data-dir=" + os.path.join(home, "profile")):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL",
                                                  "performance": "ALL"})
@@ -45,8 +45,11 @@ class PageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # What a browser keeps in the home directory goes to the test's own.
-        os.environ["HOME"] = tempfile.mkdtemp()
-        cls.browser = open_browser()
+        cls.home = tempfile.TemporaryDirectory(
+            dir=os.environ.get("TEST_TMPDIR"), ignore_cleanup_errors=True)
+        cls.addClassCleanup(cls.home.cleanup)
+        os.environ["HOME"] = cls.home.name
+        cls.browser = open_browser(cls.home.name)
 
     @classmethod
     def tearDownClass(cls):
