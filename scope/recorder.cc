@@ -58,6 +58,9 @@ void Recorder::Tell(const evoke_point& point) {
     case EVOKE_POINT_TURN:
       BeginTurn(point);
       return;
+    case EVOKE_POINT_RETURN:
+      EndTurn(point.time_ns);
+      return;
     case EVOKE_POINT_ADD:
       if (!is_own_(point.object)) Added(point);
       return;
