@@ -19,6 +19,9 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import targets  # noqa: E402
+
 BUGS = os.path.dirname(os.path.realpath(sys.argv[1]))
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(BUGS)))
 LAYERS = ("util", "trace", "backends", "event", "buffer", "bufferevent",
@@ -126,13 +129,16 @@ class BugsTest(unittest.TestCase):
             for name in ("exercise.md", "exercise.zh.md", "solution.md",
                          "solution.zh.md"):
                 self.assertTrue(os.path.exists(self.path(exercise, name)))
-            # The name of the tree's own test that catches it is there.
-            with open(self.path(exercise, "solution.md"),
-                      encoding="utf-8") as file:
-                caught = re.search(r"Caught by `//([^:`]+):?[^`]*`", file.read())
-            self.assertIsNotNone(caught, exercise)
-            self.assertTrue(os.path.exists(os.path.join(
-                TREE, caught[1].replace("/...", ""), "BUILD")), caught[0])
+            # The tree's own test that catches it, as both pages name it.
+            caught = []
+            for page, words in (("solution.md", r"Caught by `(//[^`]+)`"),
+                                ("solution.zh.md", r"由 `(//[^`]+)` 抓到")):
+                with open(self.path(exercise, page), encoding="utf-8") as file:
+                    caught += re.findall(words, file.read())
+            self.assertEqual(len(caught), 2, exercise)
+            self.assertEqual(caught[0], caught[1], exercise)
+            self.assertRegex(caught[0], "_test$")
+            self.assertTrue(targets.exists(TREE, caught[0]), caught[0])
 
     def check(self, exercise):
         sound = [object_of(self.sound, name) for name in sources()]
