@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The parent of the models that fork before any client comes: it starts the
- * workers, replaces one that dies, and at SIGTERM ends them all. It touches no
- * connection. What a worker does is the model.
+ * What the models that fork before any client comes do beside their idea: they
+ * count in shared memory, hear of workers that die, and at SIGTERM end them
+ * all. What a worker does, and when one is made, stands in the model.
  */
 #ifndef EVOKE_EXAMPLES_MODELS_PREFORK_H_
 #define EVOKE_EXAMPLES_MODELS_PREFORK_H_
@@ -17,38 +17,81 @@
 
 /* In memory that all processes share; each worker counts in its own. */
 struct prefork_worker {
-  pid_t pid;
+  pid_t pid; /* 0 where there is none: at first, and when it has died */
   struct model_stats stats;
   unsigned long wakeups; /* for the listening socket */
   unsigned long empty;   /* such wake-ups that found no connection */
 };
 
-/* What worker number `index` does, for ever: SIGTERM ends it. */
-typedef void (*prefork_run)(int index, struct prefork_worker *self);
+/* The parent's. */
+struct prefork {
+  int count;
+  struct prefork_worker *workers;
+  sigset_t awaited, usual;
+};
 
-static inline void prefork_start(struct prefork_worker *workers, int index,
-                                 prefork_run run, const sigset_t *usual) {
+/* Room for `count` workers, none of which is there yet. */
+static inline struct prefork prefork_begin(int count) {
+  struct prefork all;
+  all.count = count;
+  all.workers = (struct prefork_worker *)mmap(
+      NULL, (size_t)count * sizeof(*all.workers), PROT_READ | PROT_WRITE,
+      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (all.workers == MAP_FAILED) model_die("mmap");
+  /* The parent has nothing to do but to wait for these two. */
+  sigemptyset(&all.awaited);
+  sigaddset(&all.awaited, SIGTERM);
+  sigaddset(&all.awaited, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &all.awaited, &all.usual);
+  return all;
+}
+
+/* Makes worker number `index`: its place in the worker, which SIGTERM ends;
+ * NULL in the parent. */
+static inline struct prefork_worker *prefork_fork(struct prefork *all,
+                                                  int index) {
   pid_t parent = getpid();
   pid_t pid = fork();
   if (pid < 0) model_die("fork");
   if (pid > 0) {
-    workers[index].pid = pid;
-    return;
+    all->workers[index].pid = pid;
+    return NULL;
   }
   /* Without a parent there is nobody to end it. */
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(0);
-  sigprocmask(SIG_SETMASK, usual, NULL);
-  run(index, &workers[index]);
-  _exit(1);
+  sigprocmask(SIG_SETMASK, &all->usual, NULL);
+  return &all->workers[index];
 }
 
-static inline void prefork_end(const struct model_options *options,
-                               const struct prefork_worker *workers,
-                               int count) {
+/* Waits until some have died, whose `pid` is 0 then; 0 at SIGTERM. */
+static inline int prefork_await_dead(struct prefork *all) {
+  int signal;
+  pid_t dead;
+  sigwait(&all->awaited, &signal);
+  if (signal == SIGTERM) return 0;
+  /* One that dies as soon as it begins shall not keep us busy. */
+  usleep(10000);
+  /* One SIGCHLD may stand for many. */
+  while ((dead = waitpid(-1, NULL, WNOHANG)) > 0) {
+    for (int i = 0; i < all->count; ++i) {
+      if (all->workers[i].pid == dead) all->workers[i].pid = 0;
+    }
+  }
+  return 1;
+}
+
+/* Ends all workers, and tells what they counted. */
+static inline void prefork_end(struct prefork *all,
+                               const struct model_options *options) {
   struct model_stats sum = {0, 0, 0};
-  for (int i = 0; i < count; ++i) {
-    const struct prefork_worker *worker = &workers[i];
+  for (int i = 0; i < all->count; ++i) {
+    if (all->workers[i].pid > 0) kill(all->workers[i].pid, SIGTERM);
+  }
+  while (wait(NULL) > 0) {
+  }
+  for (int i = 0; i < all->count; ++i) {
+    const struct prefork_worker *worker = &all->workers[i];
     if (options->stats) {
       fprintf(stderr, "worker %d: connections=%lu wakeups=%lu empty=%lu\n", i,
               worker->stats.connections, worker->wakeups, worker->empty);
@@ -58,39 +101,6 @@ static inline void prefork_end(const struct model_options *options,
     sum.bytes += worker->stats.bytes;
   }
   model_end(options, &sum);
-}
-
-/* The whole of the parent's life. Returns the status to exit with. */
-static inline int prefork_main(const struct model_options *options, int count,
-                               prefork_run run) {
-  sigset_t awaited, usual;
-  int signal = 0;
-  struct prefork_worker *workers = (struct prefork_worker *)mmap(
-      NULL, (size_t)count * sizeof(*workers), PROT_READ | PROT_WRITE,
-      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (workers == MAP_FAILED) model_die("mmap");
-  /* The parent has nothing to do but to wait for these two. */
-  sigemptyset(&awaited);
-  sigaddset(&awaited, SIGTERM);
-  sigaddset(&awaited, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &awaited, &usual);
-  for (int i = 0; i < count; ++i) prefork_start(workers, i, run, &usual);
-  while (signal != SIGTERM) {
-    pid_t dead;
-    sigwait(&awaited, &signal);
-    /* One that dies as soon as it begins shall not keep us busy. */
-    if (signal == SIGCHLD) usleep(10000);
-    while (signal == SIGCHLD && (dead = waitpid(-1, NULL, WNOHANG)) > 0) {
-      for (int i = 0; i < count; ++i) {
-        if (workers[i].pid == dead) prefork_start(workers, i, run, &usual);
-      }
-    }
-  }
-  for (int i = 0; i < count; ++i) kill(workers[i].pid, SIGTERM);
-  while (wait(NULL) > 0) {
-  }
-  prefork_end(options, workers, count);
-  return 0;
 }
 
 #endif /* EVOKE_EXAMPLES_MODELS_PREFORK_H_ */

@@ -16,19 +16,74 @@
 // MPM.
 #include "prefork_loop.h"
 
-enum { PROCESSES = 4 };
+enum { PROCESSES = 4, BATCH = 64, REST_MS = 10 };
 
 static struct model_options options;
-static int listener;
+static int listener;  // everybody's
 
-static void run(int index, struct prefork_worker *self) {
-  (void)index;
-  prefork_loop(listener, EPOLLIN | EPOLLEXCLUSIVE, &options, self);
+// Each worker's own: made after the fork.
+static int queue;
+static struct connection *clients;
+
+// Without EPOLLEXCLUSIVE a connection would wake all who wait for this socket.
+static int watch_listener(void) {
+  return prefork_watch(queue, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLEXCLUSIVE,
+                       NULL);
+}
+
+// One connection a turn, and not all that are there: who has this one to serve
+// leaves the others to those who wait. Returns whether the listener may be
+// asked again at once.
+static int on_listener(struct prefork_worker *self) {
+  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  ++self->wakeups;
+  if (fd < 0) {
+    ++self->empty;  // another worker was quicker
+    return errno != EMFILE && errno != ENFILE;
+  }
+  ++self->stats.connections;
+  prefork_add_client(queue, fd, &clients);
+  return 1;
+}
+
+// A worker's whole life: SIGTERM ends it, and it has nothing to put in order.
+static void loop(struct prefork_worker *self) {
+  int listener_rests = 0;
+  // An epoll object made before the fork would be one for all: each would be
+  // told of clients whose descriptors only another has.
+  queue = epoll_create1(EPOLL_CLOEXEC);
+  if (queue < 0 || watch_listener() < 0) model_die("epoll");
+  for (;;) {
+    struct epoll_event events[BATCH];
+    int count = epoll_wait(queue, events, BATCH, listener_rests ? REST_MS : -1);
+    if (count < 0 && errno != EINTR) model_die("epoll_wait");
+    if (listener_rests) listener_rests = watch_listener() < 0;
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.ptr != NULL) {
+        prefork_serve_client(queue, events[i].data.ptr, &options, &self->stats);
+      } else if (!on_listener(self)) {
+        // Out of descriptors, it rests. What is watched exclusively cannot be
+        // modified (EINVAL), as epoll_level.c does; and while it is taken out,
+        // the kernel wakes a worker that has room, and not this one.
+        prefork_watch(queue, EPOLL_CTL_DEL, listener, 0, NULL);
+        listener_rests = 1;
+      }
+    }
+  }
 }
 
 int main(int argc, char **argv) {
   options = model_parse(argc, argv);
   // Non-blocking: whoever comes second must not wait in accept.
   listener = model_listen(options.port, SOCK_NONBLOCK);
-  return prefork_main(&options, PROCESSES, run);
+  struct prefork all = prefork_begin(PROCESSES);
+  do {
+    for (int i = 0; i < PROCESSES; ++i) {
+      if (all.workers[i].pid != 0) continue;
+      struct prefork_worker *self = prefork_fork(&all, i);
+      if (self != NULL) loop(self);  // the worker, for ever
+    }
+  } while (prefork_await_dead(&all));  // another for each that has died
+  prefork_end(&all, &options);
+  return 0;
 }
