@@ -9,9 +9,10 @@
 // waited for. Right when: clients are few and stay long, or must not share
 // anything: other users' rights, code that crashes. Breaks when: there are
 // thousands, or they come and go: each connection costs a fork, page tables and
-// a place in the process table, and each message two context switches. What
-// clients share must be put into shared memory, as the counters here are. Who:
-// sshd, PostgreSQL; the first web servers, inetd.
+// a place in the process table, and each message a context switch, since its
+// process sleeps until it comes. What clients share must be put into shared
+// memory, as the counters here are. Who: sshd, PostgreSQL; the first web
+// servers, inetd.
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>

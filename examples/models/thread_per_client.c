@@ -8,8 +8,9 @@
 // stack.
 // Right when: there are some dozens of clients, or each needs long
 // computations. Breaks when: there are thousands; each costs a stack and a
-// kernel thread, and each message two context switches. A shared variable needs
-// a lock. Who: Apache's worker MPM is its heir; MySQL serves its clients so.
+// kernel thread, and each message a context switch, where a busy loop serves
+// many each time it wakes. A shared variable needs a lock. Who: Apache's worker
+// MPM is its heir; MySQL serves its clients so.
 #include <pthread.h>
 #include <signal.h>
 
