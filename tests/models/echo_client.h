@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
@@ -76,15 +77,73 @@ inline std::vector<pid_t> Children(pid_t pid) {
   return children;
 }
 
-// The processor time that process `pid` has used, in seconds.
-inline double CpuSeconds(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string field;
-  std::getline(stat, field, ')');  // the name, which may have spaces
-  double user = 0, system = 0;
-  for (int i = 0; i < 11; ++i) stat >> field;
-  stat >> user >> system;
-  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+// A server and the processes that it has made, which may be who serves.
+inline std::vector<pid_t> Processes(pid_t pid) {
+  std::vector<pid_t> all = Children(pid);
+  all.insert(all.begin(), pid);
+  return all;
+}
+
+// How many descriptors these have open; one that has ended has none.
+inline int OpenDescriptors(const std::vector<pid_t>& pids) {
+  int count = 0;
+  for (pid_t pid : pids) count += std::max(OpenDescriptors(pid), 0);
+  return count;
+}
+
+// The state of each thread of process `pid`, a letter each: proc(5).
+inline std::string ThreadStates(pid_t pid) {
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task/";
+  std::string states;
+  DIR* directory = opendir(tasks.c_str());
+  if (directory == nullptr) return states;
+  while (dirent* entry = readdir(directory)) {
+    std::ifstream stat(tasks + entry->d_name + "/stat");
+    std::string name;
+    char state = 0;
+    std::getline(stat, name, ')');
+    if (stat >> state) states.push_back(state);
+  }
+  closedir(directory);
+  return states;
+}
+
+// Whether nobody in these is doing anything, nor has ended and not been buried.
+inline bool AllSleep(const std::vector<pid_t>& pids) {
+  for (pid_t pid : pids) {
+    std::string states = ThreadStates(pid);
+    if (states.find_first_not_of('S') != std::string::npos) return false;
+    if (states.empty()) return false;
+  }
+  return true;
+}
+
+// The lowest number that a process has `skip` unused numbers below: with this
+// as its limit it can open `skip` more.
+inline rlim_t UnusedDescriptor(pid_t pid, int skip) {
+  for (int fd = 0;; ++fd) {
+    const std::string link =
+        "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(fd);
+    char target[8];
+    if (readlink(link.c_str(), target, sizeof(target)) >= 0) continue;
+    if (skip-- == 0) return static_cast<rlim_t>(fd);
+  }
+}
+
+// How many numbers below this one it may use. The limit of a process that runs
+// can be changed; the descriptors that it has above remain.
+inline void LimitDescriptors(pid_t pid, rlim_t limit) {
+  rlimit limits;
+  EXPECT_EQ(prlimit(pid, RLIMIT_NOFILE, nullptr, &limits), 0);
+  limits.rlim_cur = std::min(limit, limits.rlim_max);
+  EXPECT_EQ(prlimit(pid, RLIMIT_NOFILE, &limits, nullptr), 0);
+}
+
+// Whether it can open another one.
+inline bool HasRoom(pid_t pid) {
+  rlimit limits;
+  return prlimit(pid, RLIMIT_NOFILE, nullptr, &limits) == 0 &&
+         UnusedDescriptor(pid, 0) < limits.rlim_cur;
 }
 
 // A connection to a port of the loopback that never blocks for ever.
