@@ -9,6 +9,7 @@
 #include <sys/user.h>
 #include <time.h>
 
+#include <memory>
 #include <string>
 
 #include "tests/models/echo_client.h"
@@ -111,8 +112,11 @@ long NextSystemCall(pid_t pid) {
 
 // Sends a signal to a server that waits in select or pselect, exactly where it
 // is about to wait again, having tested its flag. Why not, if it cannot be
-// done; "" if it was.
-std::string SignalBetweenTestAndWait(Process* server, int port) {
+// done; "" if it was. The client that makes it come round is left, for its end
+// would wake the server again.
+std::string SignalBetweenTestAndWait(Process* server,
+                                     std::unique_ptr<EchoClient>* client) {
+  const int port = server->Port();
   const pid_t pid = server->pid();
   EXPECT_TRUE(Eventually([&] { return AllSleep({pid}); }));
   if (ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACESYSGOOD) < 0) {
@@ -120,7 +124,7 @@ std::string SignalBetweenTestAndWait(Process* server, int port) {
   }
   int status;
   EXPECT_TRUE(StopsWith(pid, PTRACE_INTERRUPT, &status));
-  EchoClient client(port);  // something to do, so that it comes round
+  *client = std::make_unique<EchoClient>(port);
   long call;
   do {
     EXPECT_TRUE(FinishSystemCall(pid));
@@ -132,21 +136,23 @@ std::string SignalBetweenTestAndWait(Process* server, int port) {
   return "";
 }
 #else
-std::string SignalBetweenTestAndWait(Process*, int) {
+std::string SignalBetweenTestAndWait(Process*, std::unique_ptr<EchoClient>*) {
   return "it looks for the instructions of x86-64";
 }
 #endif
 
 TEST(PselectRaceInProgramsTest, TheModelEndsThoughItHasTestedItsFlag) {
   Process server({"examples/models/pselect_loop", "--port", "0"});
-  const std::string why_not = SignalBetweenTestAndWait(&server, server.Port());
+  std::unique_ptr<EchoClient> client;
+  const std::string why_not = SignalBetweenTestAndWait(&server, &client);
   if (!why_not.empty()) GTEST_SKIP() << why_not;
   EXPECT_EQ(server.Wait(), 0);
 }
 
 TEST(PselectRaceInProgramsTest, OneWithSelectAndAFlagSleepsForEver) {
   Process server({"tests/models/select_with_flag", "--port", "0"});
-  const std::string why_not = SignalBetweenTestAndWait(&server, server.Port());
+  std::unique_ptr<EchoClient> client;
+  const std::string why_not = SignalBetweenTestAndWait(&server, &client);
   if (!why_not.empty()) GTEST_SKIP() << why_not;
   EXPECT_EQ(server.out().Next(), "told");  // the flag is set
   // And it sleeps, with no limit, and no signal to come that would wake it.
