@@ -60,6 +60,10 @@ namespace {
 
 using Group = bufferevent_rate_limit_group;
 
+void WarnOfNoGroup(const char* function) {
+  LogWarn("%s: no group, or a freed one", function);
+}
+
 // Logs and returns true for what is null, no group, or a freed one.
 bool IsNoGroup(const Group* group, const char* function) {
   if (ABSL_PREDICT_TRUE(group != nullptr &&
@@ -67,8 +71,11 @@ bool IsNoGroup(const Group* group, const char* function) {
                             kGroupMagic)) {
     return false;
   }
-  LogWarn("%s: %s", function,
-          group == nullptr ? "null argument" : "no group, or a freed one");
+  if (group == nullptr) {
+    LogWarn("%s: null argument", function);
+  } else {
+    WarnOfNoGroup(function);
+  }
   return true;
 }
 
@@ -319,7 +326,8 @@ int bufferevent_rate_limit_group_set_min_share(
 }
 
 // In a program with threads the timer's callback may have begun in another, and
-// waits for the lock: the loop frees the group after it.
+// waits for the lock: the loop frees the group after it. Until then it is none
+// any more, also for another call that has just found that it is one.
 void bufferevent_rate_limit_group_free(bufferevent_rate_limit_group* group) {
   if (evoke::IsNoGroup(group, __func__)) return;
   bool callback_may_run;
@@ -328,6 +336,11 @@ void bufferevent_rate_limit_group_free(bufferevent_rate_limit_group* group) {
     if (group->member_count != 0) {
       evoke::LogWarn("%s: the group has %zu members and stays", __func__,
                      group->member_count);
+      return;
+    }
+    if (__atomic_exchange_n(&group->magic, 0, __ATOMIC_RELAXED) !=
+        evoke::kGroupMagic) {
+      evoke::WarnOfNoGroup(__func__);
       return;
     }
     // Always pending, unless the base is gone.

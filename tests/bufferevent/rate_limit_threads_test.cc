@@ -257,6 +257,53 @@ TEST_F(RateLimitThreadsTest, LimitsComeAndGoWhileTheirTimersRun) {
   ev_token_bucket_cfg_free(fast);
 }
 
+// What is freed goes when the loop turns next, which does not make it two.
+class FreedGroupTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    warnings_ = 0;
+    event_set_log_callback([](int, const char*) { ++warnings_; });
+    base_ = event_base_new();
+    cfg_ = ev_token_bucket_cfg_new(10, 10, 10, 10, nullptr);
+    group_ = bufferevent_rate_limit_group_new(base_, cfg_);
+    ASSERT_NE(group_, nullptr);
+  }
+  void TearDown() override {
+    event_base_loop(base_, EVLOOP_NONBLOCK);
+    event_base_free(base_);
+    ev_token_bucket_cfg_free(cfg_);
+    event_set_log_callback(nullptr);
+  }
+
+  static inline std::atomic<int> warnings_;
+  event_base* base_ = nullptr;
+  ev_token_bucket_cfg* cfg_ = nullptr;
+  bufferevent_rate_limit_group* group_ = nullptr;
+};
+
+TEST_F(FreedGroupTest, IsNoGroupBeforeTheLoopTurns) {
+  bufferevent_rate_limit_group_free(group_);
+  EXPECT_EQ(warnings_, 0);
+  bufferevent_rate_limit_group_free(group_);
+  EXPECT_EQ(warnings_, 1);
+  EXPECT_EQ(bufferevent_rate_limit_group_set_cfg(group_, cfg_), -1);
+  bufferevent* bev = bufferevent_socket_new(base_, -1, 0);
+  EXPECT_EQ(bufferevent_add_to_rate_limit_group(bev, group_), -1);
+  EXPECT_EQ(warnings_, 3);
+  bufferevent_free(bev);
+  EXPECT_EQ(event_base_loop(base_, EVLOOP_NONBLOCK), 1);
+  EXPECT_EQ(warnings_, 3);
+}
+
+TEST_F(FreedGroupTest, OneOfTwoThreadsFreesIt) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([this] { bufferevent_rate_limit_group_free(group_); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(warnings_, 1);
+}
+
 }  // namespace
 }  // namespace evoke::testing
 
