@@ -100,9 +100,9 @@ struct evbuffer {
 namespace evoke {
 
 // --- For bufferevents --------------------------------------------------------
-// None of these looks at the freeze: a bufferevent freezes the end of its input
-// and the start of its output against the user, once, and works on them through
-// here.
+// None of these but BufferMove() looks at the freeze: a bufferevent freezes the
+// end of its input and the start of its output against the user, once, and
+// works on them through here.
 
 // Reads what `fd` has, at most `limit_bytes`, with one read(2) or readv(2) into
 // room that is sized by what this buffer lately received: 16 KiB to 128 KiB, of
@@ -126,6 +126,12 @@ ssize_t BufferReadFd(evbuffer* buffer, int fd, size_t limit_bytes);
 // nothing to write or `limit_bytes` is 0; -1 with errno set, and the buffer is
 // then as it was. Runs the callbacks, as BufferReadFd() does.
 ssize_t BufferWriteFd(evbuffer* buffer, int fd, size_t limit_bytes);
+
+// evbuffer_remove_buffer() for any number of bytes, which its int does not
+// hold: moves `bytes`, or all where there are fewer. Returns false, and has
+// moved nothing, where they are frozen, or memory is short.
+[[nodiscard]] bool BufferMove(evbuffer* source, evbuffer* destination,
+                              size_t bytes);
 
 // References. evbuffer_new() gives one, which evbuffer_free() takes back; the
 // bytes, callbacks and references into foreign memory go with the last one.

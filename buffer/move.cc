@@ -97,6 +97,25 @@ bool MoveSome(evbuffer* out, evbuffer* in, size_t bytes) {
   return true;
 }
 
+// Both are guarded. False when it cannot be done; nothing has changed then.
+bool Move(evbuffer* out, evbuffer* in, size_t bytes) {
+  if (bytes == 0 || out == in) return true;
+  if (out->end_frozen || in->start_frozen) return false;
+  bytes = std::min(bytes, in->length_bytes);
+  if (bytes == 0) return true;
+  if (!FitsInBuffer(out, bytes)) return false;
+  if (bytes == in->length_bytes) {
+    MoveAllToEnd(out, in);
+    BufferChanged(in);
+    BufferChanged(out);
+    return true;
+  }
+  if (!MoveSome(out, in, bytes)) return false;
+  BufferChanged(out);
+  BufferChanged(in);
+  return true;
+}
+
 bool CanShare(const evbuffer* in) {
   Chain* end = FirstSpare(in);
   for (Chain* chain = in->first; chain != end; chain = chain->next) {
@@ -132,6 +151,11 @@ bool IsPair(const evbuffer* a, const evbuffer* b, const char* function) {
 
 }  // namespace
 
+bool BufferMove(evbuffer* source, evbuffer* destination, size_t bytes) {
+  BufferPairGuard guard(source, destination);
+  return Move(destination, source, bytes);
+}
+
 }  // namespace evoke
 
 extern "C" {
@@ -140,13 +164,7 @@ int evbuffer_add_buffer(evbuffer* outbuf, evbuffer* inbuf) {
   using namespace evoke;
   if (!IsPair(outbuf, inbuf, __func__)) return -1;
   BufferPairGuard guard(outbuf, inbuf);
-  if (inbuf->length_bytes == 0 || outbuf == inbuf) return 0;
-  if (outbuf->end_frozen || inbuf->start_frozen) return -1;
-  if (!FitsInBuffer(outbuf, inbuf->length_bytes)) return -1;
-  MoveAllToEnd(outbuf, inbuf);
-  BufferChanged(inbuf);
-  BufferChanged(outbuf);
-  return 0;
+  return Move(outbuf, inbuf, inbuf->length_bytes) ? 0 : -1;
 }
 
 int evbuffer_prepend_buffer(evbuffer* outbuf, evbuffer* inbuf) {
@@ -166,16 +184,8 @@ int evbuffer_remove_buffer(evbuffer* src, evbuffer* dst, size_t datlen) {
   using namespace evoke;
   if (!IsPair(src, dst, __func__)) return -1;
   BufferPairGuard guard(src, dst);
-  if (datlen == 0 || dst == src) return 0;
-  if (dst->end_frozen || src->start_frozen) return -1;
-  if (datlen >= src->length_bytes) {
-    int bytes = static_cast<int>(src->length_bytes);
-    return evbuffer_add_buffer(dst, src) == 0 ? bytes : -1;
-  }
-  if (!FitsInBuffer(dst, datlen) || !MoveSome(dst, src, datlen)) return -1;
-  BufferChanged(dst);
-  BufferChanged(src);
-  return static_cast<int>(datlen);
+  size_t bytes = dst == src ? 0 : std::min(datlen, src->length_bytes);
+  return Move(dst, src, datlen) ? static_cast<int>(bytes) : -1;
 }
 
 int evbuffer_add_buffer_reference(evbuffer* outbuf, evbuffer* inbuf) {

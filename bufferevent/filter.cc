@@ -59,8 +59,7 @@ bufferevent_filter_result PassOn(evbuffer* source, evbuffer* destination,
                                  ev_ssize_t limit_bytes, bufferevent_flush_mode,
                                  void*) {
   size_t bytes = static_cast<size_t>(limit_bytes);  // -1: everything
-  return evbuffer_remove_buffer(source, destination, bytes) < 0 ? BEV_ERROR
-                                                                : BEV_OK;
+  return BufferMove(source, destination, bytes) ? BEV_OK : BEV_ERROR;
 }
 
 // High watermarks hold back only in normal mode: flushing goes through.

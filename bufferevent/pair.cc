@@ -68,9 +68,9 @@ void Transfer(bufferevent* from, bufferevent* to, bool ignore_watermark) {
     return;
   }
   Unfreeze(from, to);
-  int moved = evbuffer_remove_buffer(from->output, to->input, bytes);
+  bool moved = BufferMove(from->output, to->input, bytes);
   Freeze(from, to);
-  if (moved < 0) {
+  if (!moved) {
     // No memory to cut off what is above the watermark: nobody would try again.
     FailForWantOfMemory(to, EV_READ);
     return;

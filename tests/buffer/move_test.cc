@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <limits.h>
+#include <stdint.h>
+
+#include <algorithm>
+
 #include "tests/buffer/buffer_checks.h"
 
 namespace evoke {
@@ -43,6 +48,43 @@ TEST(RemoveBuffer, MovesAsMuchAsAskedFor) {
   EXPECT_EQ(evbuffer_remove_buffer(a.get(), b.get(), 100), 2);
   EXPECT_EQ(Contents(b.get()), "abcdef");
   EXPECT_EQ(evbuffer_remove_buffer(a.get(), b.get(), 100), 0);
+}
+
+// More than the int tells that evbuffer_remove_buffer() returns.
+TEST(Move, AnyNumberOfBytes) {
+  static const char nothing_of_it_is_read[1] = {};
+  OwnedBuffer a = NewBuffer(), b = NewBuffer();
+  for (size_t bytes : {size_t{INT_MAX}, size_t{INT_MAX} + 1, size_t{UINT_MAX},
+                       size_t{UINT_MAX} + 1, size_t{3} << 30}) {
+    for (size_t wanted : {bytes, bytes - 1, SIZE_MAX}) {
+      size_t first_bytes = bytes - 1;
+      evbuffer_add_reference(a.get(), nothing_of_it_is_read, first_bytes,
+                             nullptr, nullptr);
+      evbuffer_add_reference(a.get(), nothing_of_it_is_read, 1, nullptr,
+                             nullptr);
+      EXPECT_TRUE(BufferMove(a.get(), b.get(), wanted));
+      EXPECT_EQ(evbuffer_get_length(b.get()), std::min(wanted, bytes));
+      EXPECT_EQ(evbuffer_get_length(a.get()), wanted < bytes ? 1u : 0u);
+      evbuffer_drain(a.get(), SIZE_MAX);
+      evbuffer_drain(b.get(), SIZE_MAX);
+    }
+  }
+}
+
+TEST(Move, WhatIsFrozenStays) {
+  OwnedBuffer a = NewBuffer("stays"), b = NewBuffer();
+  evbuffer_freeze(a.get(), 1);
+  EXPECT_FALSE(BufferMove(a.get(), b.get(), 5));
+  evbuffer_unfreeze(a.get(), 1);
+  evbuffer_freeze(b.get(), 0);
+  EXPECT_FALSE(BufferMove(a.get(), b.get(), 5));
+  EXPECT_TRUE(BufferMove(a.get(), b.get(), 0));
+  evbuffer_unfreeze(b.get(), 0);
+  EXPECT_EQ(Contents(a.get()), "stays");
+  EXPECT_TRUE(BufferMove(a.get(), a.get(), 5));
+  EXPECT_TRUE(BufferMove(a.get(), b.get(), 5));
+  EXPECT_TRUE(BufferMove(a.get(), b.get(), 5));
+  EXPECT_EQ(Contents(b.get()), "stays");
 }
 
 TEST(AddBufferReference, BothSeeTheSameBytes) {

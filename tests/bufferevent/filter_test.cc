@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Filters, over sockets, pairs and other filters.
+#include <limits.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -144,6 +148,32 @@ TEST_P(FilterTest, WithoutFunctionsItPassesOn) {
   Turns(2);
   EXPECT_EQ(filter.Take(), "in");
   EXPECT_EQ(far_->Take(), "out");
+}
+
+// More than fits into an int. None of it may be read.
+TEST_P(FilterTest, WithoutFunctionsItPassesAnyNumberOfBytesOn) {
+  void* memory = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      /*fd=*/-1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  TestBufferevent filter(bufferevent_filter_new(
+      near_, nullptr, nullptr, BEV_OPT_CLOSE_ON_FREE, nullptr, nullptr));
+  EXPECT_EQ(filter.Enable(EV_READ), 0);
+  TestBufferevent* ends[] = {far_.get(), &filter};
+  for (size_t bytes : {size_t{INT_MAX}, size_t{INT_MAX} + 1, size_t{UINT_MAX},
+                       size_t{UINT_MAX} + 1, size_t{3} << 30}) {
+    for (int from : {0, 1}) {
+      TestBufferevent* to = ends[1 - from];
+      evbuffer_add_reference(bufferevent_get_output(ends[from]->get()), memory,
+                             bytes, nullptr, nullptr);
+      Turns(2);
+      EXPECT_EQ(to->input_length(), bytes);
+      EXPECT_EQ(to->record, Record({"read"}));
+      EXPECT_EQ(ends[from]->record, Record({"write"}));
+      for (TestBufferevent* end : ends) end->record.clear();
+      evbuffer_drain(bufferevent_get_input(to->get()), SIZE_MAX);
+    }
+  }
+  munmap(memory, 4096);
 }
 
 TEST_P(FilterTest, FlushingLetsNothingBeKeptBack) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Pairs: two ends without a socket.
+#include <limits.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
 #include <memory>
 #include <string>
 
@@ -54,6 +58,29 @@ TEST_P(PairTest, NoByteIsCopied) {
   evbuffer* input = bufferevent_get_input(right_->get());
   EXPECT_EQ(evbuffer_pullup(input, -1),
             reinterpret_cast<const unsigned char*>(kForeign));
+}
+
+// More than fits into an int. None of it may be read.
+TEST_P(PairTest, AnyNumberOfBytes) {
+  void* memory = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      /*fd=*/-1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  EXPECT_EQ(right_->Enable(EV_READ), 0);
+  for (size_t bytes : {size_t{INT_MAX}, size_t{INT_MAX} + 1, size_t{UINT_MAX},
+                       size_t{UINT_MAX} + 1, size_t{3} << 30}) {
+    evbuffer_add_reference(bufferevent_get_output(left_->get()), memory, bytes,
+                           nullptr, nullptr);
+    EXPECT_EQ(left_->output_length(), 0u);
+    EXPECT_EQ(right_->input_length(), bytes);
+    EXPECT_TRUE(bufferevent_get_enabled(right_->get()) & EV_READ);
+    Turn();
+    EXPECT_EQ(right_->record, Record({"read"}));
+    EXPECT_EQ(left_->record, Record({"write"}));
+    right_->record.clear();
+    left_->record.clear();
+    evbuffer_drain(bufferevent_get_input(right_->get()), SIZE_MAX);
+  }
+  munmap(memory, 4096);
 }
 
 TEST_P(PairTest, AHighWatermarkHoldsTheRestBack) {

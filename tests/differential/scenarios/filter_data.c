@@ -563,3 +563,32 @@ SCENARIO(filter_buffers_are_open,
   rec_buffer("far", bufferevent_get_input(stack.far));
   close_stack(&stack);
 }
+
+SCENARIO_DIFFERS(filter_huge,
+                 "libevent's null filter takes what an int does not hold for "
+                 "an error, once it has moved it");
+SCENARIO(filter_huge,
+         "behaviour 51: more bytes than an int tells go through a filter "
+         "without functions, in both directions") {
+  static const char kNeverRead[1] = {0};
+  static const size_t kSizes[] = {0x7fffffff, 0x80000000, 0xffffffff,
+                                  0x100000000, 0xc0000000};
+  struct bufferevent *ends[2];
+  struct stack stack;
+  size_t i, from;
+  open_stack(&stack, NULL, 0);
+  ends[0] = stack.far;
+  ends[1] = stack.filter;
+  if (stack.filter) bufferevent_enable(stack.filter, EV_READ);
+  for (i = 0; stack.filter && i < sizeof(kSizes) / sizeof(kSizes[0]); i++) {
+    for (from = 0; from < 2; from++) {
+      rec("add -> %d",
+          evbuffer_add_reference(bufferevent_get_output(ends[from]), kNeverRead,
+                                 kSizes[i], NULL, NULL));
+      glance(stack.base, 2);
+      rec_stack(&stack);
+      evbuffer_drain(bufferevent_get_input(ends[1 - from]), (size_t)-1);
+    }
+  }
+  close_stack(&stack);
+}

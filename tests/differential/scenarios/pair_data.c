@@ -451,3 +451,25 @@ SCENARIO(pair_moves_references,
   glance(base, 2);
   close_ends(&ends, base);
 }
+
+SCENARIO(pair_huge,
+         "behaviour 50: more bytes than an int tells go from one end to the "
+         "other, and the reader goes on") {
+  static const char kNeverRead[1] = {0};
+  static const size_t kSizes[] = {0x7fffffff, 0x80000000, 0xffffffff,
+                                  0x100000000, 0xc0000000};
+  struct event_base *base = new_base();
+  struct ends ends;
+  size_t i;
+  open_ends(&ends, base, 0);
+  bufferevent_enable(ends.bev[1], EV_READ);
+  for (i = 0; i < sizeof(kSizes) / sizeof(kSizes[0]); i++) {
+    rec("add -> %d", evbuffer_add_reference(bufferevent_get_output(ends.bev[0]),
+                                            kNeverRead, kSizes[i], NULL, NULL));
+    rec_lengths(&ends);
+    glance(base, 2);
+    evbuffer_drain(bufferevent_get_input(ends.bev[1]), (size_t)-1);
+  }
+  rec_lengths(&ends);
+  close_ends(&ends, base);
+}
