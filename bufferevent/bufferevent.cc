@@ -338,12 +338,12 @@ int bufferevent_base_set(event_base* base, bufferevent* bev) {
   if (bev->be_ops->set_base == nullptr) return -1;
   evoke::ChainPool* pool = evoke::ChainPool::Of(base);
   if (pool == nullptr) return -1;
+  if (bev->be_ops->set_base(bev, base) < 0) return -1;
   bev->ev_base = base;
-  int result = bev->be_ops->set_base(bev, base);
   if (ImplOf(bev)->limit != nullptr) evoke::MoveRateLimit(bev, base);
   evoke::BufferSetPool(bev->input, pool);
   evoke::BufferSetPool(bev->output, pool);
-  return result;
+  return 0;
 }
 
 int bufferevent_priority_set(bufferevent* bev, int priority) {

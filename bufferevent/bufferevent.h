@@ -72,7 +72,7 @@ struct bufferevent_ops {
   evutil_socket_t (*get_fd)(const bufferevent* bev);
   bufferevent* (*get_underlying)(bufferevent* bev);
 
-  // Null where these cannot be changed. 0, or -1.
+  // Null where these cannot be changed. 0, or -1, and it stays with its base.
   int (*set_base)(bufferevent* bev, event_base* base);
   int (*set_priority)(bufferevent* bev, int priority);
 };

@@ -368,11 +368,17 @@ void FollowPriority(bufferevent* bev) {
 }
 
 int SetBase(bufferevent* bev, event_base* base) {
-  if (event_base_set(base, &bev->ev_read) < 0) return -1;
   // Output that waits to be written holds it, as ev_write would.
   if (Self(bev)->flush_wanted || Self(bev)->written_wanted) return -1;
-  CancelDirectWrite(bev);
-  if (event_base_set(base, &bev->ev_write) < 0) return -1;
+  event_base* old_base = bev->ev_read.ev_base;
+  auto old_priority = bev->ev_read.ev_evcallback.evcb_pri;
+  if (event_base_set(base, &bev->ev_read) < 0) return -1;
+  CancelDirectWrite(bev);  // while LoopOf() is still the old one
+  if (event_base_set(base, &bev->ev_write) < 0) {
+    bev->ev_read.ev_base = old_base;
+    bev->ev_read.ev_evcallback.evcb_pri = old_priority;
+    return -1;
+  }
   FollowPriority(bev);
   return 0;
 }

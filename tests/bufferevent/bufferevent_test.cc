@@ -256,8 +256,44 @@ TEST_P(BuffereventTest, MovedToAnotherBaseItIsServedThere) {
   bev.Write("more");
   bufferevent_disable(bev.get(), EV_READ);
   EXPECT_EQ(bufferevent_base_set(base(), bev.get()), -1);
+  EXPECT_EQ(bufferevent_get_base(bev.get()), other.get());
   bev.Free();
   event_base_loop(other.get(), EVLOOP_NONBLOCK);
+}
+
+// Whatever holds it, all of it stays where it is.
+TEST_P(BuffereventTest, WhatCannotBeMovedStaysWhole) {
+  Base other = NewBase(GetParam());
+  ASSERT_EQ(event_base_priority_init(other.get(), 7), 0);
+  for (short events : {EV_READ, EV_WRITE, EV_READ | EV_WRITE}) {
+    SocketPair pair;
+    TestBufferevent bev(base(), pair[0], BEV_OPT_DEFER_CALLBACKS);
+    bufferevent_disable(bev.get(), EV_READ | EV_WRITE);
+    timeval tick = {0, 1000};
+    ev_token_bucket_cfg* cfg = ev_token_bucket_cfg_new(3, 3, 3, 3, &tick);
+    EXPECT_EQ(bufferevent_set_rate_limit(bev.get(), cfg), 0);
+    bev.Enable(events);
+    EXPECT_EQ(bufferevent_base_set(other.get(), bev.get()), -1);
+    EXPECT_EQ(bufferevent_get_base(bev.get()), base());
+    EXPECT_EQ(bev.get()->ev_read.ev_base, base());
+    EXPECT_EQ(bev.get()->ev_write.ev_base, base());
+    EXPECT_EQ(bufferevent_get_priority(bev.get()), 0);
+    // Served here, its limit too.
+    bev.Enable(EV_READ | EV_WRITE);
+    bev.Write("abcdef");
+    pair.Write(1, "uvwxyz");
+    std::string sent;
+    while (bev.input_length() < 6 || sent.size() < 6) {
+      Loop(EVLOOP_ONCE);
+      sent += pair.Read(1);
+    }
+    EXPECT_EQ(bev.Take() + sent, "uvwxyzabcdef");
+    bev.Free();
+    // Nothing was left to the other.
+    EXPECT_EQ(event_base_loop(other.get(), EVLOOP_NONBLOCK), 1);
+    Loop(EVLOOP_NONBLOCK);
+    ev_token_bucket_cfg_free(cfg);
+  }
 }
 
 TEST_P(BuffereventTest, ReplaceFdClosesTheOldOneIfItIsOwned) {

@@ -332,6 +332,42 @@ SCENARIO(bufferevent_base_set,
   event_base_free(two);
 }
 
+SCENARIO_DIFFERS(bufferevent_base_set_fails,
+                 "libevent names the new base, and serves it in the old one");
+SCENARIO(
+    bufferevent_base_set_fails,
+    "behaviour 48: a bufferevent that waits for something stays whole with "
+    "its base") {
+  static const short kEvents[] = {EV_READ, EV_WRITE, EV_READ | EV_WRITE};
+  struct event_base *one = new_base();
+  struct event_base *two = new_base();
+  struct seen seen = {"bev", 0, 0, 0, 0, 100};
+  size_t i;
+  for (i = 0; i < 3; i++) {
+    struct bufferevent *bev;
+    int fds[2];
+    socket_pair(fds);
+    bev = make(one, fds[0], 0, &seen);
+    bufferevent_disable(bev, EV_READ | EV_WRITE);
+    bufferevent_enable(bev, kEvents[i]);
+    rec("base_set -> %d", bufferevent_base_set(two, bev));
+    rec("old base %d, new base %d", bufferevent_get_base(bev) == one,
+        bufferevent_get_base(bev) == two);
+    put(fds[1], "data");
+    glance(two, 1);
+    glance(one, 1);
+    bufferevent_disable(bev, EV_READ | EV_WRITE);
+    rec("base_set -> %d", bufferevent_base_set(two, bev));
+    rec("old base %d, new base %d", bufferevent_get_base(bev) == one,
+        bufferevent_get_base(bev) == two);
+    bufferevent_free(bev);
+    glance(two, 1);
+    close(fds[1]);
+  }
+  event_base_free(one);
+  event_base_free(two);
+}
+
 SCENARIO(bufferevent_callback_changes_callbacks,
          "behaviour 48: setcb inside a callback takes effect from the next "
          "one") {
