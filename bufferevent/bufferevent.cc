@@ -145,10 +145,18 @@ bool BuffereventInit(BuffereventImpl* impl, event_base* base,
 }
 
 void BuffereventShareLock(bufferevent* bev, SharedLock* lock) {
+  BuffereventImpl* impl = ImplOf(bev);
   lock->Ref();
-  ImplOf(bev)->lock = lock;
+  for (; impl->bare_locks > 0; --impl->bare_locks) lock->Lock();
+  impl->lock = lock;
   BufferShareLock(bev->input, lock);
   BufferShareLock(bev->output, lock);
+}
+
+void BuffereventGuard::TakeLate() {
+  BuffereventImpl* impl = ImplOf(bev_);
+  if (!impl->taken_late) impl->lock->Lock();
+  impl->taken_late = false;
 }
 
 bool BuffereventDecrefAndUnlock(bufferevent* bev) {
@@ -240,12 +248,15 @@ int bufferevent_decref(bufferevent* bev) {
 // A program may count on the reference in between, lock or not.
 void bufferevent_lock(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return;
-  LockIfAny(ImplOf(bev)->lock);
-  ++ImplOf(bev)->refs;
+  evoke::BuffereventImpl* impl = ImplOf(bev);
+  LockIfAny(impl->lock);
+  if (impl->lock == nullptr) ++impl->bare_locks;
+  ++impl->refs;
 }
 
 void bufferevent_unlock(bufferevent* bev) {
   if (IsMissing(bev, __func__)) return;
+  if (ImplOf(bev)->bare_locks > 0) --ImplOf(bev)->bare_locks;
   evoke::BuffereventDecrefAndUnlock(bev);
 }
 

@@ -100,10 +100,17 @@ struct BuffereventImpl {
   uint32_t magic;    // kBuffereventMagic as long as it is one
 
   // Guards all of this; null without BEV_OPT_THREADSAFE. It does not change
-  // once others can know the bufferevent. Holds one reference.
+  // once other threads can use the bufferevent; a filter may bring it late
+  // (BuffereventShareLock). Holds one reference.
   SharedLock* lock;
 
   uint32_t refs;
+  // Calls of bufferevent_lock() that found no lock, and whose
+  // bufferevent_unlock() is to come.
+  uint32_t bare_locks;
+  // CallProgram() has taken the lock, which came while the program ran, for the
+  // guard around it. Changed by who made that guard.
+  bool taken_late;
   // The last reference was given up: only the finalizer is still to come. A
   // callback of the loop may find it so once it has the lock.
   bool ended;
@@ -139,15 +146,20 @@ inline const BuffereventImpl* ImplOf(const bufferevent* bev) {
 bool BuffereventDecrefAndUnlock(bufferevent* bev);
 
 // Holds the lock, and keeps the bufferevent while callbacks run that may free
-// it.
+// it, or make a filter over it that brings a lock.
 class BuffereventGuard {
  public:
-  explicit BuffereventGuard(bufferevent* bev) : bev_(bev) {
-    LockIfAny(ImplOf(bev)->lock);
+  explicit BuffereventGuard(bufferevent* bev)
+      : bev_(bev), lock_(ImplOf(bev)->lock) {
+    LockIfAny(lock_);
     ++ImplOf(bev)->refs;
   }
   ~BuffereventGuard() {
     BuffereventImpl* impl = ImplOf(bev_);
+    // A lock may come, but it never goes.
+    if (ABSL_PREDICT_FALSE(impl->lock != nullptr && lock_ == nullptr)) {
+      TakeLate();
+    }
     if (ABSL_PREDICT_FALSE(impl->refs == 1)) {
       BuffereventDecrefAndUnlock(bev_);
       return;
@@ -162,7 +174,11 @@ class BuffereventGuard {
   bool is_last() const { return ImplOf(bev_)->refs == 1; }
 
  private:
+  // Holds, from now on, the lock that came meanwhile.
+  ABSL_ATTRIBUTE_COLD void TakeLate();
+
   bufferevent* bev_;
+  SharedLock* lock_;  // what it took
 };
 
 // Holds the lock only: where no callback can run.
@@ -187,7 +203,9 @@ class BuffereventLock {
                                    SharedLock* shared = nullptr);
 
 // Gives it and its buffers `lock`, of which a reference is taken: for a filter,
-// whose lock becomes that of what lies under it.
+// whose lock becomes that of what lies under it. Guards further up the stack,
+// in a callback, do not hold it then, nor may they let it go: each knows what
+// it has taken. What the program has locked by bufferevent_lock() it holds.
 // REQUIRES: it has none yet, and no other thread uses it.
 void BuffereventShareLock(bufferevent* bev, SharedLock* lock);
 

@@ -31,15 +31,28 @@ void Schedule(bufferevent* bev) {
   if (DeferredSchedule(base, &impl->deferred)) impl->deferred_base = base;
 }
 
+// A filter brought the lock while the program ran: what the library does next
+// is done with it.
+ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD void TakeLate(
+    BuffereventImpl* impl) {
+  impl->lock->Lock();
+  impl->taken_late = true;
+}
+
 // Calls the program with the lock, or with BEV_OPT_UNLOCK_CALLBACKS without it:
 // `call` knows everything that it needs by value then.
+// REQUIRES: a BuffereventGuard, which lets go what is taken late. With
+// BEV_OPT_UNLOCK_CALLBACKS the lock, if there is one, is held: RunDeferred()
+// calls nothing of the program but here.
 template <typename Call>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallProgram(BuffereventImpl* impl,
                                                      Call call) {
   bool unlocks = (impl->options & BEV_OPT_UNLOCK_CALLBACKS) != 0;
-  if (unlocks) UnlockIfAny(impl->lock);
+  SharedLock* lock = impl->lock;
+  if (unlocks) UnlockIfAny(lock);
   call();
-  if (unlocks) LockIfAny(impl->lock);
+  if (unlocks) LockIfAny(lock);
+  if (ABSL_PREDICT_FALSE(impl->lock != lock)) TakeLate(impl);
 }
 
 // The descriptor at the bottom, for who listens.
