@@ -26,7 +26,8 @@ namespace {
 
 template <typename Call>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void CallUnlocked(evwatch* watcher,
-                                                      Mutex& lock, Call call) {
+                                                      Mutex& lock, Call call)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
   // Of whichever kind it is: they are of one size, and at one place.
   ABSL_ATTRIBUTE_UNUSED auto callback = watcher->callback.prepare;
   lock.Unlock();
