@@ -32,6 +32,10 @@ void OnWoken(evutil_socket_t fd, short, void* arg) {
 }  // namespace
 
 int MakeNotifiable(event_base* base) {
+  // Before the event is added: a fork's child that adopts the base makes, and
+  // adds, an eventfd of its own in place of its parent's.
+  EnsureOwner(base);
+  if (!IsOwner(base)) return -1;
   if (base->wake_fd >= 0) return 0;
   int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) {

@@ -42,7 +42,8 @@ inline bool NeedsWakeFd(const event_base* base) {
 }
 
 // Makes the eventfd. Returns 0, also when there is one; -1 after logging why.
-// REQUIRES: the base's lock is held.
+// In a fork's child the base is adopted first. REQUIRES: the base's lock is
+// held.
 int MakeNotifiable(event_base* base);
 
 // Takes the eventfd away. REQUIRES: the base's lock is held, or nobody else can
