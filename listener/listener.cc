@@ -31,6 +31,7 @@
 
 #include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
+#include "event/debug_mode.h"
 #include "event/deferred.h"
 #include "event/event_base.h"
 #include "event/live_bases.h"
@@ -97,6 +98,8 @@ int Stop(evconnlistener* listener)
 
 void Destroy(event_callback*, void* arg) {
   auto* listener = static_cast<evconnlistener*>(arg);
+  DebugForget(&listener->readable);
+  DebugForget(&listener->retry);
   listener->lock.Destroy();
   Free(listener);
 }
