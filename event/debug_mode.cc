@@ -22,9 +22,15 @@ constexpr size_t kFirstCapacity = 64;
 constinit ProcessMutex g_mutex;  // over the table
 
 // Which addresses are events: open addressing, at most half full.
+enum class State : uint8_t {
+  kSetUp,
+  kAdded,
+  kFinalized,   // by event_finalize()
+  kBeingFreed,  // the finalizer of event_free_finalize() runs
+};
 struct Entry {
   const event* ev;
-  bool added;
+  State state;
 };
 Entry* g_entries = nullptr;
 size_t g_capacity = 0;  // a power of two, or 0
@@ -94,26 +100,28 @@ void Erase(Entry* entry) {
   }
 }
 
-enum class State { kUnknown, kSetUp, kAdded, kModeIsOff };
-
-State StateOf(const event* ev) {
-  ProcessMutexLock lock(g_mutex);
-  if (!DebugModeIsOn()) return State::kModeIsOff;
-  const Entry* entry = Find(ev);
-  if (entry == nullptr) return State::kUnknown;
-  return entry->added ? State::kAdded : State::kSetUp;
+bool IsAllowed(const Entry* entry, DebugUse use) {
+  if (entry == nullptr) return false;
+  switch (entry->state) {
+    case State::kSetUp:
+    case State::kAdded:
+      return true;
+    case State::kFinalized:
+      return use != DebugUse::kAny;
+    case State::kBeingFreed:
+      return use == DebugUse::kEnd;
+  }
+  return false;
 }
 
-// Of another event nothing but its address is looked at: it may be gone.
-[[noreturn]] void DieOfUnknown(const event* ev, const char* function) {
-  LogFatal(kAbortCode,
-           "%s: %p is no event: it was never assigned, or it was freed or "
-           "unassigned",
-           function, static_cast<const void*>(ev));
+bool IsAdded(const event* ev) {
+  ProcessMutexLock lock(g_mutex);
+  const Entry* entry = Find(ev);
+  return entry != nullptr && entry->state == State::kAdded;
 }
 
 void RequireNotAdded(const event* ev, const char* function) {
-  if (StateOf(ev) != State::kAdded) return;
+  if (!IsAdded(ev)) return;
   LogFatal(kAbortCode,
            "%s: event %p is still added (events: 0x%x, fd: %d, flags: 0x%x)",
            function, static_cast<const void*>(ev), ev->ev_events, ev->ev_fd,
@@ -144,12 +152,12 @@ void SetUp(const event* ev) {
     ProcessMutexLock lock(g_mutex);
     if (!DebugModeIsOn()) return;
     if (Entry* entry = Find(ev)) {
-      entry->added = false;
+      entry->state = State::kSetUp;
       return;
     }
     has_room = MakeRoom();
     if (has_room) {
-      Place({ev, false});
+      Place({ev, State::kSetUp});
       ++g_count;
     } else {
       // A mode that does not know every event would accuse the wrong ones.
@@ -160,13 +168,31 @@ void SetUp(const event* ev) {
   if (!has_room) LogWarn("debug mode ends: no memory for its table");
 }
 
-void Require(const event* ev, const char* function) {
-  if (StateOf(ev) == State::kUnknown) DieOfUnknown(ev, function);
+void Require(const event* ev, DebugUse use, const char* function) {
+  {
+    ProcessMutexLock lock(g_mutex);
+    if (!DebugModeIsOn() || IsAllowed(Find(ev), use)) return;
+  }
+  // Nothing but its address is looked at: it may be gone.
+  LogFatal(kAbortCode,
+           "%s: %p is no event: it was never assigned, or it was freed, "
+           "finalized or unassigned",
+           function, static_cast<const void*>(ev));
 }
 
+// What is finalized stays so.
 void SetAdded(const event* ev, bool added) {
   ProcessMutexLock lock(g_mutex);
-  if (Entry* entry = Find(ev)) entry->added = added;
+  Entry* entry = Find(ev);
+  if (!IsAllowed(entry, DebugUse::kAny)) return;
+  entry->state = added ? State::kAdded : State::kSetUp;
+}
+
+void SetFinalized(const event* ev, bool library_frees) {
+  ProcessMutexLock lock(g_mutex);
+  if (Entry* entry = Find(ev)) {
+    entry->state = library_frees ? State::kBeingFreed : State::kFinalized;
+  }
 }
 
 void Forget(const event* ev) {

@@ -37,6 +37,14 @@ inline bool DebugModeIsOn() {
   return ABSL_PREDICT_FALSE(CurrentDebugMode() == DebugMode::kOn);
 }
 
+// What a program may do with an event depends on whether its finalizer has
+// begun.
+enum class DebugUse : uint8_t {
+  kAny,   // not any more
+  kFree,  // event_free(): yes, unless the library is to free it
+  kEnd,   // what takes leave of it: yes
+};
+
 namespace debug_mode {
 
 // What stands behind the inline functions; `function` is the public one that
@@ -44,8 +52,9 @@ namespace debug_mode {
 void BeforeAssign(const event* ev, evutil_socket_t fd, short events,
                   const char* function);
 void SetUp(const event* ev);
-void Require(const event* ev, const char* function);
+void Require(const event* ev, DebugUse use, const char* function);
 void SetAdded(const event* ev, bool added);
+void SetFinalized(const event* ev, bool library_frees);
 void Forget(const event* ev);
 void Unassign(const event* ev, const char* function);
 void NewBase();
@@ -69,9 +78,10 @@ inline void DebugNoteSetUp(const event* ev) {
   if (DebugModeIsOn()) debug_mode::SetUp(ev);
 }
 
-// Fatal for what is no event.
-inline void DebugRequireSetUp(const event* ev, const char* function) {
-  if (DebugModeIsOn()) debug_mode::Require(ev, function);
+// Fatal for what is no event, or not one that may be used so.
+inline void DebugRequireSetUp(const event* ev, const char* function,
+                              DebugUse use = DebugUse::kAny) {
+  if (DebugModeIsOn()) debug_mode::Require(ev, use, function);
 }
 
 // The event was added, or is in no queue any more.
@@ -80,6 +90,12 @@ inline void DebugNoteAdded(const event* ev) {
 }
 inline void DebugNoteDeleted(const event* ev) {
   if (DebugModeIsOn()) debug_mode::SetAdded(ev, false);
+}
+
+// The finalizer of the event begins. What is left to be done with it is little;
+// nothing, after the finalizer, if the library then frees it.
+inline void DebugNoteFinalized(const event* ev, bool library_frees) {
+  if (DebugModeIsOn()) debug_mode::SetFinalized(ev, library_frees);
 }
 
 // The memory is no event any more.

@@ -36,9 +36,10 @@ bool IsNull(const event* ev, const char* function) {
 }
 
 // What is there to ask of a null pointer? Says so, and returns false.
-bool IsThere(const event* ev, const char* function) {
+bool IsThere(const event* ev, const char* function,
+             evoke::DebugUse use = evoke::DebugUse::kAny) {
   if (IsNull(ev, function)) return false;
-  evoke::DebugRequireSetUp(ev, function);
+  evoke::DebugRequireSetUp(ev, function, use);
   return true;
 }
 
@@ -107,7 +108,7 @@ event* event_new(event_base* base, evutil_socket_t fd, short events,
 }
 
 void event_free(event* ev) {
-  if (!IsThere(ev, __func__)) return;
+  if (!IsThere(ev, __func__, evoke::DebugUse::kFree)) return;
   event_del(ev);
   // A signal event that was activated in its own callback forgot what is left
   // of its calls, but those who make them must not see it any more.

@@ -19,7 +19,7 @@ namespace {
 // The event has no base to run the finalizer, or is null.
 bool CanBeFinalized(const event* ev, const char* function) {
   if (ev != nullptr && ev->ev_base != nullptr) {
-    DebugRequireSetUp(ev, function);
+    DebugRequireSetUp(ev, function, DebugUse::kEnd);
     return true;
   }
   LogWarn("%s: no event, or one without a base", function);
@@ -58,11 +58,13 @@ void FinishFinalizing(event* ev) {
   event_callback& callback = ev->ev_evcallback;
   bool frees = callback.evcb_closure == kClosureFinalizeAndFree;
   auto finalizer = callback.evcb_cb_union.evcb_evfinalize;
-  DebugForget(ev);
+  DebugNoteFinalized(ev, /*library_frees=*/frees);
   EVOKE_PROBE(callback, finalizer, -1, 0);
   finalizer(ev, callback.evcb_arg);
   EVOKE_PROBE(callback_done, finalizer, -1);
-  if (frees) Free(ev);
+  if (!frees) return;  // the program may have freed it
+  DebugForget(ev);
+  Free(ev);
 }
 
 }  // namespace evoke

@@ -390,7 +390,7 @@ using evoke::LogWarn;
 namespace {
 
 // Says what is wrong with an event that is to be scheduled, and returns false.
-bool IsUsableSlow(const event* ev, const char* function) {
+bool IsUsableSlow(const event* ev, const char* function, evoke::DebugUse use) {
   if (ev == nullptr) {
     LogWarn("%s: no event", function);
     return false;
@@ -399,7 +399,7 @@ bool IsUsableSlow(const event* ev, const char* function) {
     LogWarn("%s: the event has no base", function);
     return false;
   }
-  evoke::DebugRequireSetUp(ev, function);
+  evoke::DebugRequireSetUp(ev, function, use);
   // An event that is nowhere may be deleted when its base is gone.
   if (evoke::IsLiveBase(ev->ev_base)) {
     evoke::DebugCheckThread(ev->ev_base, function);
@@ -407,17 +407,23 @@ bool IsUsableSlow(const event* ev, const char* function) {
   return true;
 }
 
-inline bool IsUsable(const event* ev, const char* function) {
+inline bool IsUsable(const event* ev, const char* function,
+                     evoke::DebugUse use) {
   if (ABSL_PREDICT_TRUE(ev != nullptr && ev->ev_base != nullptr &&
                         !evoke::DebugModeIsOn())) {
     return true;
   }
-  return IsUsableSlow(ev, function);
+  return IsUsableSlow(ev, function, use);
+}
+
+// For what may be done in and after its finalizer, too.
+inline bool MayEnd(const event* ev, const char* function) {
+  return IsUsable(ev, function, evoke::DebugUse::kEnd);
 }
 
 // For what needs the base; in debug mode, which has the time to ask.
 inline bool HasBase(const event* ev, const char* function) {
-  if (!IsUsable(ev, function)) return false;
+  if (!IsUsable(ev, function, evoke::DebugUse::kAny)) return false;
   if (ABSL_PREDICT_TRUE(!evoke::DebugModeIsOn()) ||
       evoke::IsLiveBase(ev->ev_base)) {
     return true;
@@ -446,17 +452,17 @@ int event_add(event* ev, const timeval* timeout) {
 }
 
 int event_del(event* ev) {
-  if (!IsUsable(ev, __func__)) return -1;
+  if (!MayEnd(ev, __func__)) return -1;
   return evoke::DeleteAndWait(ev, evoke::Wait::kUnlessFinalizable);
 }
 
 int event_del_block(event* ev) {
-  if (!IsUsable(ev, __func__)) return -1;
+  if (!MayEnd(ev, __func__)) return -1;
   return evoke::DeleteAndWait(ev, evoke::Wait::kAlways);
 }
 
 int event_del_noblock(event* ev) {
-  if (!IsUsable(ev, __func__)) return -1;
+  if (!MayEnd(ev, __func__)) return -1;
   return evoke::DeleteAndWait(ev, evoke::Wait::kNever);
 }
 

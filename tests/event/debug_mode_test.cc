@@ -263,6 +263,61 @@ TEST(DebugMode, WithLocksThreadsMayMix) {
             0);
 }
 
+// Runs `finalizer` for an event of event_new() and then, unless it is null,
+// `then`.
+int Finalize(bool library_frees, event_finalize_callback_fn finalizer,
+             void (*then)(event* ev)) {
+  return InDebugMode([=] {
+    event_base* base = event_base_new();
+    event* ev = event_new(base, -1, 0, Nothing, nullptr);
+    int result = library_frees ? event_free_finalize(0, ev, finalizer)
+                               : event_finalize(0, ev, finalizer);
+    if (result != 0) return 1;
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    if (then != nullptr) then(ev);
+    return g_warnings;
+  });
+}
+
+TEST(DebugMode, AFinalizedEventIsFreedOnce) {
+  const auto free_it = [](event* ev, void*) { event_free(ev); };
+  const auto free_it_twice = [](event* ev, void*) {
+    event_free(ev);
+    event_free(ev);
+  };
+  const auto do_nothing = [](event*, void*) {};
+  EXPECT_EQ(Finalize(false, free_it, nullptr), 0);
+  EXPECT_EQ(Finalize(false, free_it, event_free), kFatal);
+  EXPECT_EQ(Finalize(false, free_it_twice, nullptr), kFatal);
+  EXPECT_EQ(Finalize(false, do_nothing, event_free), 0);
+  EXPECT_EQ(Finalize(false, do_nothing,
+                     [](event* ev) {
+                       event_free(ev);
+                       event_free(ev);
+                     }),
+            kFatal);
+  EXPECT_EQ(Finalize(true, free_it, nullptr), kFatal);
+  EXPECT_EQ(Finalize(true, do_nothing, event_free), kFatal);
+}
+
+// The memory becomes another event, which is as good as any.
+TEST(DebugMode, AFinalizedEventMayBeSetUpAnew) {
+  EXPECT_EQ(Finalize(
+                false,
+                [](event* ev, void*) {
+                  event_base* base = ev->ev_base;
+                  event_assign(ev, base, -1, 0, Nothing, nullptr);
+                  timeval hour = {3600, 0};
+                  event_add(ev, &hour);
+                },
+                [](event* ev) {
+                  if (event_get_fd(ev) != -1) _exit(2);
+                  if (event_pending(ev, EV_TIMEOUT, nullptr) == 0) _exit(3);
+                  event_free(ev);
+                }),
+            0);
+}
+
 // Threads that share nothing still share the table.
 TEST(DebugMode, ThreadsWithBasesOfTheirOwn) {
   EXPECT_EQ(InDebugMode([] {

@@ -214,6 +214,122 @@ SCENARIO(debug_mode_finalize,
   }
 }
 
+// What a program may do with `ev` when its finalizer has begun, and what not.
+static void free_it(struct event *ev) { event_free(ev); }
+static void del_it(struct event *ev) { rec("  %d", event_del(ev)); }
+static void del_it_and_wait(struct event *ev) {
+  rec("  %d", event_del_block(ev));
+}
+static void del_and_free_it(struct event *ev) {
+  rec("  %d", event_del_noblock(ev));
+  event_free(ev);
+}
+static void assign_it(struct event *ev) {
+  rec("  %d", assign(ev, EV_READ));
+  rec("  %d", event_add(ev, NULL));
+  event_free(ev);
+}
+static void unassign_it(struct event *ev) {
+  event_debug_unassign(ev);
+  rec("  %d", event_initialized(ev));
+}
+static void finalize_it(struct event *ev) {
+  rec("  %d", event_finalize(0, ev, on_finalize));
+}
+static void add_it(struct event *ev) { rec("  %d", event_add(ev, NULL)); }
+static void activate_it(struct event *ev) { event_active(ev, EV_READ, 1); }
+static void remove_its_timer(struct event *ev) {
+  rec("  %d", event_remove_timer(ev));
+}
+static void ask_it(struct event *ev) { rec("  %d", event_get_fd(ev) >= 0); }
+static void ask_whether_it_waits(struct event *ev) {
+  rec("  %d", event_pending(ev, EV_READ, NULL));
+}
+static void set_its_priority(struct event *ev) {
+  rec("  %d", event_priority_set(ev, 0));
+}
+static void set_its_base(struct event *ev) {
+  rec("  %d", event_base_set(g_base, ev));
+}
+
+static const struct {
+  const char *name;
+  void (*use)(struct event *ev);
+} kUses[] = {
+    {"event_free", free_it},
+    {"event_del", del_it},
+    {"event_del_block", del_it_and_wait},
+    {"event_del_noblock and event_free", del_and_free_it},
+    {"event_assign", assign_it},
+    {"event_debug_unassign", unassign_it},
+    {"event_finalize", finalize_it},
+    {"event_add", add_it},
+    {"event_active", activate_it},
+    {"event_remove_timer", remove_its_timer},
+    {"event_get_fd", ask_it},
+    {"event_pending", ask_whether_it_waits},
+    {"event_priority_set", set_its_priority},
+    {"event_base_set", set_its_base},
+};
+
+static void (*g_use)(struct event *ev);
+
+static void use_in_finalizer(struct event *ev, void *arg) {
+  on_finalize(ev, arg);
+  g_use(ev);
+  rec("  done");
+}
+
+SCENARIO(debug_mode_in_a_finalizer,
+         "debug mode: the finalizer of event_finalize may free the event") {
+  for (size_t i = 0; i < sizeof(kUses) / sizeof(kUses[0]); ++i) {
+    g_use = kUses[i].use;
+    IN_DEBUG_MODE(kUses[i].name) {
+      struct event *ev =
+          event_new(g_base, g_pair[0], EV_READ, on_event, "event");
+      rec("  %d", event_add(ev, NULL));
+      rec("  %d", event_finalize(0, ev, use_in_finalizer));
+      rec("  %d", event_base_loop(g_base, EVLOOP_NONBLOCK));
+      rec("  %d", event_base_loop(g_base, EVLOOP_NONBLOCK));
+    }
+  }
+}
+
+SCENARIO(debug_mode_after_a_finalizer,
+         "debug mode: after the finalizer the event may be freed") {
+  for (size_t i = 0; i < sizeof(kUses) / sizeof(kUses[0]); ++i) {
+    IN_DEBUG_MODE(kUses[i].name) {
+      struct event *ev =
+          event_new(g_base, g_pair[0], EV_READ, on_event, "event");
+      rec("  %d", event_finalize(0, ev, on_finalize));
+      rec("  %d", event_base_loop(g_base, EVLOOP_NONBLOCK));
+      kUses[i].use(ev);
+      rec("  %d", event_base_loop(g_base, EVLOOP_NONBLOCK));
+    }
+  }
+  IN_DEBUG_MODE("event_free when the base is gone") {
+    struct event *ev = event_new(g_base, -1, EV_READ, on_event, "event");
+    rec("  %d", event_finalize(0, ev, on_finalize));
+    event_base_free(g_base);
+    event_free(ev);
+    rec("  done");
+  }
+}
+
+static void del_in_finalizer(struct event *ev, void *arg) {
+  on_finalize(ev, arg);
+  rec("  %d", event_del(ev));
+}
+
+SCENARIO(debug_mode_free_finalize,
+         "debug mode: a finalizer may delete what is freed after it") {
+  IN_DEBUG_MODE("event_del") {
+    struct event *ev = event_new(g_base, g_pair[0], EV_READ, on_event, "event");
+    rec("  %d", event_free_finalize(0, ev, del_in_finalizer));
+    rec("  %d", event_base_loop(g_base, EVLOOP_NONBLOCK));
+  }
+}
+
 SCENARIO(debug_mode_free_after_free_finalize,
          "debug mode: event_free_finalize frees too") {
   IN_DEBUG_MODE("event_free") {
