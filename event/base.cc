@@ -221,12 +221,16 @@ event_base* event_base_new(void) { return event_base_new_with_config(nullptr); }
 
 void event_base_free(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  if (IsLive(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/true);
+  if (!IsLive(base, __func__)) return;
+  evoke::DebugCheckThread(base, __func__);
+  evoke::FreeBase(base, /*run_finalizers=*/true);
 }
 
 void event_base_free_nofinalize(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
-  if (IsLive(base, __func__)) evoke::FreeBase(base, /*run_finalizers=*/false);
+  if (!IsLive(base, __func__)) return;
+  evoke::DebugCheckThread(base, __func__);
+  evoke::FreeBase(base, /*run_finalizers=*/false);
 }
 
 const char* event_base_get_method(const event_base* base) {
@@ -248,6 +252,7 @@ int event_base_get_features(const event_base* base) {
 
 int event_base_priority_init(event_base* base, int priorities) {
   if (!IsThere(base, __func__)) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   if (!base->active.empty() || priorities < 1 ||
       priorities >= EVENT_MAX_PRIORITIES) {
@@ -259,6 +264,7 @@ int event_base_priority_init(event_base* base, int priorities) {
 int event_base_get_npriorities(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
   if (!IsThere(base, __func__)) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return base->active.priorities();
 }
@@ -270,12 +276,14 @@ const timeval* event_base_init_common_timeout(event_base* base,
     LogWarn("%s: no %s", __func__, base ? "duration" : "base");
     return nullptr;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return base->common_timeouts.Intern(duration, &base->timers);
 }
 
 int event_gettime_monotonic(event_base* base, timeval* time) {
   if (base == nullptr || time == nullptr) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   *time = evoke::TimevalFromMicros(base->Now());
   return 0;
@@ -288,6 +296,7 @@ int event_base_gettimeofday_cached(event_base* base, timeval* time) {
   }
   if (base == nullptr) base = evoke::g_current_base;
   if (base == nullptr) return gettimeofday(time, nullptr);
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   if (!base->cache_time || base->never_cache_time) {
     return gettimeofday(time, nullptr);
@@ -299,6 +308,7 @@ int event_base_gettimeofday_cached(event_base* base, timeval* time) {
 int event_base_update_cache_time(event_base* base) {
   if (base == nullptr) base = evoke::g_current_base;
   if (base == nullptr) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   if (base->running) {
     base->cached_time_us = 0;
@@ -309,6 +319,7 @@ int event_base_update_cache_time(event_base* base) {
 
 event* event_base_get_running_event(event_base* base) {
   if (!IsThere(base, __func__)) return nullptr;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return evoke::IsLoopThread(base) ? base->running_event : nullptr;
 }

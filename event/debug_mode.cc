@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "event/event_base.h"
+#include "event/fork.h"
 #include "util/locks.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -223,9 +224,15 @@ void NoteLoop(event_base* base, bool runs) {
                    __ATOMIC_RELAXED);
 }
 
+void NoteFork(event_base* base) {
+  if (base->debug_loop_thread != ThisThread()) NoteLoop(base, /*runs=*/false);
+}
+
 void CheckThread(event_base* base, const char* function) {
   static bool warned = false;
   if (base == nullptr || base->lock.exists()) return;
+  // A thread of the parent's that ran the loop is not in its child.
+  if (!HasOwnObjects(base)) return;
   const void* runs =
       __atomic_load_n(&base->debug_loop_thread, __ATOMIC_RELAXED);
   if (runs == nullptr || runs == ThisThread()) return;

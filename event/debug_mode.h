@@ -61,6 +61,7 @@ void NewBase();
 void NoteLoop(event_base* base, bool runs);
 // Tells threads apart also where the program has set no thread numbers.
 const void* ThisThread();
+void NoteFork(event_base* base);
 void CheckThread(event_base* base, const char* function);
 
 }  // namespace debug_mode
@@ -109,6 +110,11 @@ inline void DebugNoteBase() { debug_mode::NewBase(); }
 // The loop of `base` begins in this thread, or ends.
 inline void DebugNoteLoop(event_base* base, bool runs) {
   if (DebugModeIsOn()) debug_mode::NoteLoop(base, runs);
+}
+
+// A fork's child adopts `base`: no other thread runs its loop any more.
+inline void DebugNoteFork(event_base* base) {
+  if (DebugModeIsOn()) debug_mode::NoteFork(base);
 }
 
 // Warns, once in a process, of the use of a base that has no lock while its

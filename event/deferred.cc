@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/deferred.h"
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "event/live_bases.h"
 #include "event/wake.h"
@@ -11,6 +12,9 @@ namespace {
 
 // Deferred callbacks that may join the queues in one turn.
 constexpr int kMaxDeferredInTurn = 32;
+
+// Of a callback nobody knows which function of the program's scheduled it.
+constexpr char kUser[] = "a bufferevent, evbuffer or evconnlistener";
 
 }  // namespace
 
@@ -28,6 +32,7 @@ void DeferredSetPriority(event_callback* callback, uint8_t priority) {
 }
 
 bool DeferredSchedule(event_base* base, event_callback* callback) {
+  DebugCheckThread(base, kUser);
   MutexLock lock(base->lock);
   if (callback->evcb_flags & EVLIST_ACTIVE) return false;
   // One that was put off comes forward when there is room again.
@@ -51,6 +56,7 @@ bool IsDeferredScheduled(event_base* base, const event_callback* callback) {
 }
 
 void ActivateCallback(event_base* base, event_callback* callback) {
+  DebugCheckThread(base, kUser);
   MutexLock lock(base->lock);
   ActivateCallbackLocked(base, callback);
 }
@@ -58,6 +64,7 @@ void ActivateCallback(event_base* base, event_callback* callback) {
 bool DeferredCancel(event_base* base, event_callback* callback) {
   // What belongs to a base that was freed is in no queue.
   if (!IsLiveBase(base)) return false;
+  DebugCheckThread(base, kUser);
   MutexLock lock(base->lock);
   if ((callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) == 0) {
     return false;
@@ -69,6 +76,7 @@ bool DeferredCancel(event_base* base, event_callback* callback) {
 void FinalizeLater(event_base* base, event_callback* callback, uint8_t priority,
                    DeferredFn fn, void* arg) {
   DeferredInit(callback, priority, fn, arg);
+  DebugCheckThread(base, kUser);
   MutexLock lock(base->lock);
   base->active.Push(callback);
   callback->evcb_flags |= EVLIST_FINALIZING;

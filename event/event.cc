@@ -141,6 +141,7 @@ int event_priority_set(event* ev, int priority) {
     return -1;
   }
   evoke::DebugRequireSetUp(ev, __func__);
+  evoke::DebugCheckThread(ev->ev_base, __func__);
   evoke::MutexLock lock(ev->ev_base->lock);
   if (FlagsOf(ev) & EVLIST_ACTIVE) return -1;
   if (priority < 0 || priority >= ev->ev_base->active.priorities()) return -1;
@@ -161,6 +162,7 @@ int event_pending(const event* ev, short what, timeval* deadline) {
                           : !(FlagsOf(ev) & kSomewhere)) {
     return 0;
   }
+  evoke::DebugCheckThread(ev->ev_base, __func__);
   evoke::MutexLock lock(ev->ev_base->lock);
   int flags = 0;
   if (FlagsOf(ev) & EVLIST_INSERTED) {

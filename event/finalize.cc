@@ -20,6 +20,7 @@ namespace {
 bool CanBeFinalized(const event* ev, const char* function) {
   if (ev != nullptr && ev->ev_base != nullptr) {
     DebugRequireSetUp(ev, function, DebugUse::kEnd);
+    DebugCheckThread(ev->ev_base, function);
     return true;
   }
   LogWarn("%s: no event, or one without a base", function);

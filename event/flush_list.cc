@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/flush_list.h"
 
+#include "event/debug_mode.h"
 #include "event/wake.h"
 
 namespace evoke {
@@ -38,12 +39,14 @@ bool FlushList::RunAll(Mutex& lock) {
 void FlushList::ForgetRun() { Remove(&mark_); }
 
 void FlushSoon(event_base* base, FlushItem* item) {
+  DebugCheckThread(base, "a bufferevent");
   MutexLock lock(base->lock);
   base->flush.Add(item);
   Wake(base);
 }
 
 void FlushCancel(event_base* base, FlushItem* item) {
+  DebugCheckThread(base, "a bufferevent");
   MutexLock lock(base->lock);
   base->flush.Remove(item);
 }

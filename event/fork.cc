@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "event/debug_mode.h"
 #include "event/wake.h"
 #include "util/log.h"
 #include "util/process_mutex.h"
@@ -81,6 +82,7 @@ void ForgetParentsLoop(event_base* base) {
 int AdoptAfterFork(event_base* base) {
   bool is_child = !HasOwnObjects(base);
   base->owner = ProcessToken();
+  if (is_child) DebugNoteFork(base);
   if (base->waiting || (is_child && base->running && !IsLoopThread(base))) {
     ForgetParentsLoop(base);
   }
@@ -134,6 +136,7 @@ extern "C" int event_reinit(event_base* base) {
     evoke::LogWarn("%s: no base", __func__);
     return -1;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return evoke::AdoptAfterFork(base);
 }

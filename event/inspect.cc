@@ -4,6 +4,7 @@
 // people, and how many there are.
 #include <stdio.h>
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "util/log.h"
 
@@ -125,6 +126,7 @@ extern "C" {
 int event_base_foreach_event(event_base* base, event_base_foreach_event_cb fn,
                              void* arg) {
   if (base == nullptr || fn == nullptr) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return evoke::VisitAll(base,
                          [&](const event* ev) { return fn(base, ev, arg); });
@@ -135,6 +137,7 @@ void event_base_dump_events(event_base* base, FILE* output) {
     evoke::LogWarn("%s: no %s", __func__, base ? "output" : "base");
     return;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   fprintf(output, "Inserted events:\n");
   evoke::VisitAll(base, [&](const event* ev) {
@@ -155,6 +158,7 @@ int event_base_get_num_events(event_base* base, unsigned int flags) {
     evoke::LogWarn("%s: no base", __func__);
     return -1;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   const evoke::EventCounts& counts = base->counts;
   return ((flags & evoke::kAdded) ? counts.added() : 0) +
@@ -167,6 +171,7 @@ int event_base_get_max_events(event_base* base, unsigned int flags, int clear) {
     evoke::LogWarn("%s: no base", __func__);
     return -1;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   int sum = 0;
   const auto take = [&](unsigned kind, int* max) {

@@ -311,6 +311,7 @@ int event_base_loopexit(event_base* base, const timeval* timeout) {
 
 int event_base_loopbreak(event_base* base) {
   if (base == nullptr) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   base->break_requested = true;
   return evoke::Wake(base);
@@ -318,6 +319,7 @@ int event_base_loopbreak(event_base* base) {
 
 int event_base_loopcontinue(event_base* base) {
   if (base == nullptr) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   base->continue_requested = true;
   return evoke::Wake(base);
@@ -328,6 +330,7 @@ int event_base_got_exit(event_base* base) {
     evoke::LogWarn("%s: no base", __func__);
     return 0;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return base->exit_requested;
 }
@@ -337,6 +340,7 @@ int event_base_got_break(event_base* base) {
     evoke::LogWarn("%s: no base", __func__);
     return 0;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return base->break_requested;
 }

@@ -79,6 +79,7 @@ extern "C" int event_base_once(event_base* base, evutil_socket_t fd,
     evoke::Free(once);
     return -1;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   if (timer && (timeout == nullptr || !evutil_timerisset(timeout))) {
     evoke::ActivateEvent(&once->ev, EV_TIMEOUT, 1);

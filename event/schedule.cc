@@ -493,6 +493,7 @@ void event_base_active_by_fd(event_base* base, evutil_socket_t fd,
     LogWarn("%s: no base", __func__);
     return;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   // With EV_TIMEOUT the timers of that fd, and only they, are meant.
   if (events & EV_TIMEOUT) {
@@ -508,6 +509,7 @@ void event_base_active_by_signal(event_base* base, int signal) {
     LogWarn("%s: no base", __func__);
     return;
   }
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   base->signals.Activate(signal, 1);
 }

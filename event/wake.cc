@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "event/debug_mode.h"
 #include "event/fork.h"
 #include "event/points.h"
 #include "util/log.h"
@@ -91,6 +92,7 @@ void CloseWake(event_base* base) {
 
 extern "C" int evthread_make_base_notifiable(event_base* base) {
   if (base == nullptr) return -1;
+  evoke::DebugCheckThread(base, __func__);
   evoke::MutexLock lock(base->lock);
   return evoke::MakeNotifiable(base);
 }

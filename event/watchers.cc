@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event/watchers.h"
 
+#include "event/debug_mode.h"
 #include "event/event_base.h"
 #include "event/points.h"
 #include "util/log.h"
@@ -99,6 +100,7 @@ evwatch* NewWatcher(event_base* base, bool is_prepare, void* arg,
     LogWarn("%s: no base", function);
     return nullptr;
   }
+  DebugCheckThread(base, function);
   auto* watcher = New<evwatch>();
   if (watcher == nullptr) return nullptr;
   *watcher = {};
@@ -156,6 +158,7 @@ void evwatch_free(evwatch* watcher) {
     LogWarn("%s: no watcher", __func__);
     return;
   }
+  evoke::DebugCheckThread(watcher->base, __func__);
   evoke::MutexLock lock(watcher->base->lock);
   watcher->base->watchers.Free(watcher);
 }
