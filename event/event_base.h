@@ -55,10 +55,10 @@ enum Closure : uint8_t {
 // run, has its slot in the heap promised.
 inline constexpr short kTimerPromised = 0x100;
 
-// A thread in event_del(), on whose stack this is, until the callback of `ev`
-// that runs elsewhere is over.
+// A thread in event_del() or evwatch_free(), on whose stack this is, until the
+// callback of `ev`, or of the watcher, that runs elsewhere is over.
 struct CallbackWaiter {
-  const event* ev;
+  const event* ev;  // null: a watcher's
   // Whether it was added or activated again meanwhile. If not, it may have been
   // freed by its callback.
   bool is_back;
@@ -115,7 +115,8 @@ struct event_base {
   bool waiting = false;       // the loop asks the kernel, without the lock
   bool wake_sent = false;     // during this wait
   int64_t wait_until_us = 0;  // when this wait ends by itself
-  // Who waits in event_del() for the end of the callback that runs.
+  // Who waits in event_del() or evwatch_free() for the end of the callback that
+  // runs.
   evoke::Condition callback_done;
   evoke::CallbackWaiter* waiters = nullptr;
   uint32_t callbacks_run = 0;               // tells one callback from the next
@@ -183,6 +184,17 @@ void TellWaitersSlow(const event* ev, bool is_back);
 inline void TellWaiters(const event* ev, bool is_back) {
   if (ABSL_PREDICT_FALSE(ev->ev_base->waiters != nullptr)) {
     TellWaitersSlow(ev, is_back);
+  }
+}
+// Waits until the callback that runs now, in another thread, is over. Returns
+// whether `ev`, which may be null, was added or activated again meanwhile; only
+// then is it known to be there still. REQUIRES: base->callback_done.exists().
+bool WaitForRunning(event_base* base, const event* ev);
+// To be called when a callback is over that somebody may wait for.
+inline void EndRunning(event_base* base) {
+  ++base->callbacks_run;
+  if (ABSL_PREDICT_FALSE(base->waiters != nullptr)) {
+    base->callback_done.WakeAll();
   }
 }
 // event_del() and its kin; takes the lock.

@@ -63,6 +63,7 @@ void ForgetParentsLoop(event_base* base) {
   base->running = base->waiting = false;
   base->interests.EndWait();
   base->flush.ForgetRun();
+  base->watchers.ForgetRun();
   base->running_priority = -1;
   base->running_event = nullptr;
   base->deliveries_left = 0;

@@ -131,10 +131,7 @@ ABSL_ATTRIBUTE_NOINLINE void Run(event_base* base, event_callback* callback)
     }
   }
   base->running_event = nullptr;
-  ++base->callbacks_run;
-  if (ABSL_PREDICT_FALSE(base->waiters != nullptr)) {
-    base->callback_done.WakeAll();
-  }
+  EndRunning(base);
 }
 
 // The same with somebody listening.

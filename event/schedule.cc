@@ -155,18 +155,22 @@ void WaitForCallback(event* ev) {
   EnsureOwnerToDelete(base);
   while (base->running_event == ev && !IsLoopThread(base) &&
          base->callback_done.exists()) {
-    CallbackWaiter self = {ev, false, base->waiters};
-    base->waiters = &self;
-    uint32_t run = base->callbacks_run;
-    while (base->callbacks_run == run) base->callback_done.Wait(base->lock);
-    CallbackWaiter** link = &base->waiters;
-    while (*link != &self) link = &(*link)->next;
-    *link = self.next;
-    if (self.is_back) DeleteEvent(ev);
+    if (WaitForRunning(base, ev)) DeleteEvent(ev);
   }
 }
 
 }  // namespace
+
+bool WaitForRunning(event_base* base, const event* ev) {
+  CallbackWaiter self = {ev, false, base->waiters};
+  base->waiters = &self;
+  uint32_t run = base->callbacks_run;
+  while (base->callbacks_run == run) base->callback_done.Wait(base->lock);
+  CallbackWaiter** link = &base->waiters;
+  while (*link != &self) link = &(*link)->next;
+  *link = self.next;
+  return self.is_back;
+}
 
 void TellWaitersSlow(const event* ev, bool is_back) {
   CallbackWaiter* waiter = ev->ev_base->waiters;

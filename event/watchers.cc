@@ -3,7 +3,9 @@
 
 #include "event/debug_mode.h"
 #include "event/event_base.h"
+#include "event/fork.h"
 #include "event/points.h"
+#include "event/wake.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -55,6 +57,7 @@ void Watchers::Run(List& list, Mutex& lock, Call call) {
       CallUnlocked(watcher, lock, call);
     }
     running_ = nullptr;
+    EndRunning(base);
     if (watcher->freed) {
       evoke::Free(watcher);
       watcher = after_freed_;
@@ -90,6 +93,11 @@ void Watchers::Free(evwatch* watcher) {
   }
   ListOf(watcher).Remove(watcher);
   if (!watcher->freed) evoke::Free(watcher);
+}
+
+void Watchers::ForgetRun() {
+  if (running_ != nullptr && running_->freed) evoke::Free(running_);
+  running_ = after_freed_ = nullptr;
 }
 
 namespace {
@@ -158,9 +166,15 @@ void evwatch_free(evwatch* watcher) {
     LogWarn("%s: no watcher", __func__);
     return;
   }
-  evoke::DebugCheckThread(watcher->base, __func__);
-  evoke::MutexLock lock(watcher->base->lock);
-  watcher->base->watchers.Free(watcher);
+  event_base* base = watcher->base;
+  evoke::DebugCheckThread(base, __func__);
+  evoke::MutexLock lock(base->lock);
+  // In a fork's child no callback of a parent's thread ever ends.
+  if (base->watchers.IsRunning(watcher)) evoke::EnsureOwnerToDelete(base);
+  const bool waits = base->watchers.IsRunning(watcher) &&
+                     !evoke::IsLoopThread(base) && base->callback_done.exists();
+  base->watchers.Free(watcher);
+  if (waits) evoke::WaitForRunning(base, nullptr);
 }
 
 int evwatch_prepare_get_timeout(const evwatch_prepare_cb_info* info,

@@ -5,7 +5,8 @@
 //
 // They run without the base's lock. A callback may free any watcher, itself
 // too, and another thread may free the one that runs: it is off its list at
-// once and freed when its callback has returned.
+// once and freed when its callback has returned, which the other thread waits
+// for.
 #ifndef EVOKE_EVENT_WATCHERS_H_
 #define EVOKE_EVENT_WATCHERS_H_
 
@@ -55,6 +56,12 @@ class Watchers {
   void Add(evwatch* watcher);
   // Takes it off and frees it, now or after its callback.
   void Free(evwatch* watcher);
+
+  // Whether its callback runs.
+  bool IsRunning(const evwatch* watcher) const { return watcher == running_; }
+
+  // In a fork's child: the thread whose callback ran is not here.
+  void ForgetRun();
 
  private:
   using List = Queue<evwatch, WatchLink>;

@@ -50,7 +50,12 @@ struct evwatch *evwatch_check_new(struct event_base *base,
 /* The base it was made for. */
 struct event_base *evwatch_base(struct evwatch *watcher);
 
-/* Frees the watcher; its callback does not run any more. */
+/*
+ * Frees the watcher; its callback does not run any more, and what it uses may
+ * be freed next.  Where locking is on and another thread runs the callback just
+ * now, waits for its end, as event_del() does: the caller must not hold what
+ * the callback wants, and the callback must not wait for the caller.
+ */
 void evwatch_free(struct evwatch *watcher);
 
 /* How long the loop is about to wait, if nothing happens: returns 1 and writes

@@ -6,8 +6,13 @@
 
 #include <event2/thread.h>
 #include <event2/watch.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -233,29 +238,177 @@ TEST_P(WatchersTest, NothingInPlaceOfAnArgumentIsRefused) {
   event_set_log_callback(nullptr);
 }
 
-// Last, since threading cannot be turned off again.
-TEST_P(WatchersTest, WithThreads) {
-  ASSERT_EQ(evthread_use_pthreads(), 0);
-  Base base = NewBase(GetParam());
-  TestEvent never(base.get(), -1, 0, [](short) {});
-  // Another thread reaches the base while a watcher runs, and frees it.
-  TestWatcher* prepare_address = nullptr;
+// The last ones, since threading cannot be turned off again.
+class WatchersThreadTest : public BackendTest {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(evthread_use_pthreads(), 0);
+    BackendTest::SetUp();
+  }
+
+  // Turns without end, until Stop().
+  void Run() {
+    turns_ = 0;
+    timer_ = std::make_unique<TestEvent>(base(), -1, EV_PERSIST,
+                                         [this](short) { ++turns_; });
+    timer_->AddMicros(1);
+    loop_ = std::thread([this] { Loop(); });
+  }
+  void AwaitTurn() {
+    while (turns_ == 0) std::this_thread::yield();
+  }
+  // Also before the loop has begun.
+  void Stop() {
+    event_base_loopexit(base(), nullptr);
+    loop_.join();
+    timer_.reset();
+  }
+
+ private:
+  std::unique_ptr<TestEvent> timer_;
+  std::atomic<int> turns_ = 0;
+  std::thread loop_;
+};
+
+// Calls `test` for prepare and for check watchers, with what makes one of a
+// function.
+template <typename Test>
+void OnBothKinds(event_base* base, Test test) {
+  test([base](std::function<void()> f) {
+    return std::make_unique<TestWatcher>(
+        base,
+        TestWatcher::Prepare([f](const evwatch_prepare_cb_info*) { f(); }));
+  });
+  test([base](std::function<void()> f) {
+    return std::make_unique<TestWatcher>(base, TestWatcher::Check(f));
+  });
+}
+
+TEST_P(WatchersThreadTest, AnotherThreadReachesTheBaseWhileOneRuns) {
+  TestEvent never(base(), -1, 0, [](short) {});
   bool is_added = false;
-  TestWatcher prepare(base.get(), [&](const evwatch_prepare_cb_info*) {
+  TestWatcher prepare(base(), [&](const evwatch_prepare_cb_info*) {
     std::thread other([&] {
       is_added = never.AddMicros(3600 * 1000000L) == 0;
-      prepare_address->Free();
-      event_base_loopbreak(base.get());
+      event_base_loopbreak(base());
     });
     other.join();
   });
-  prepare_address = &prepare;
-  EXPECT_EQ(event_base_loop(base.get(), EVLOOP_NO_EXIT_ON_EMPTY), 0);
+  EXPECT_EQ(Loop(EVLOOP_NO_EXIT_ON_EMPTY), 0);
   EXPECT_TRUE(is_added);
-  EXPECT_EQ(prepare.get(), nullptr);
+}
+
+TEST_P(WatchersThreadTest, FreeingWaitsForTheCallbackThatRunsElsewhere) {
+  OnBothKinds(base(), [this](auto new_watcher) {
+    std::atomic<bool> has_begun = false;
+    int runs = 0;
+    bool is_over = false;  // not atomic: who frees it may look at it
+    auto watcher = new_watcher([&] {
+      ++runs;
+      has_begun = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      is_over = true;
+    });
+    // The next is not skipped, and is freed as well.
+    std::atomic<int> others = 0;
+    auto other = new_watcher([&] { ++others; });
+    Run();
+    while (!has_begun) std::this_thread::yield();
+    watcher.reset();
+    EXPECT_TRUE(is_over);
+    const int runs_then = runs;
+    const int others_then = others;
+    while (others < others_then + 3) std::this_thread::yield();
+    other.reset();
+    EXPECT_EQ(runs, runs_then);
+    Stop();
+  });
+}
+
+void Count(evwatch*, const evwatch_prepare_cb_info*, void* arg) {
+  ++*static_cast<int*>(arg);
+}
+void Count(evwatch*, const evwatch_check_cb_info*, void* arg) {
+  ++*static_cast<int*>(arg);
+}
+
+TEST_P(WatchersThreadTest, WhatTheCallbackUsesMayBeFreedAfterIt) {
+  Run();
+  AwaitTurn();
+  for (int i = 0; i < 400; ++i) {
+    auto used = std::make_unique<int>(0);
+    evwatch* watcher = i % 2 != 0
+                           ? evwatch_prepare_new(base(), Count, used.get())
+                           : evwatch_check_new(base(), Count, used.get());
+    for (int turn = 0; turn < i % 7; ++turn) std::this_thread::yield();
+    evwatch_free(watcher);
+  }
+  Stop();
+}
+
+TEST_P(WatchersThreadTest, NobodyWaitsForAnotherWatchersCallback) {
+  OnBothKinds(base(), [this](auto new_watcher) {
+    std::atomic<bool> has_begun = false, may_end = false;
+    auto watcher = new_watcher([&] {
+      has_begun = true;
+      while (!may_end) std::this_thread::yield();
+    });
+    auto other = new_watcher([] {});
+    Run();
+    while (!has_begun) std::this_thread::yield();
+    other.reset();
+    may_end = true;
+    Stop();
+  });
+}
+
+TEST_P(WatchersThreadTest, FreeingItselfInTheCallbackDoesNotWait) {
+  OnBothKinds(base(), [this](auto new_watcher) {
+    std::unique_ptr<TestWatcher> watcher;
+    int runs = 0;
+    watcher = new_watcher([&] {
+      ++runs;
+      watcher->Free();
+    });
+    Loop(EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+    Loop(EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+    EXPECT_EQ(runs, 1);
+  });
+}
+
+// Where the callback never ends.
+TEST_P(WatchersThreadTest, AForksChildDoesNotWait) {
+  OnBothKinds(base(), [this](auto new_watcher) {
+    std::atomic<bool> has_begun = false, may_end = false;
+    int runs = 0;
+    auto watcher = new_watcher([&] {
+      ++runs;
+      has_begun = true;
+      while (!may_end) std::this_thread::yield();
+    });
+    auto other = new_watcher([] {});
+    Run();
+    while (!has_begun) std::this_thread::yield();
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      watcher.reset();
+      other.reset();
+      runs = 0;
+      int result = Loop(EVLOOP_ONCE | EVLOOP_NONBLOCK);
+      _exit(result == 0 && runs == 0 ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    may_end = true;
+    watcher.reset();
+    Stop();
+  });
 }
 
 EVOKE_ON_EVERY_BACKEND(WatchersTest);
+EVOKE_ON_EVERY_BACKEND(WatchersThreadTest);
 
 }  // namespace
 }  // namespace evoke::testing
