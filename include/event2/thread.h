@@ -129,9 +129,10 @@ void evthread_enable_lock_debuging(void);
 #endif /* EVENT__DISABLE_THREAD_SUPPORT */
 
 /* Makes sure that other threads can wake the loop of `base`: gives it the
- * eventfd that it otherwise gets when another thread first calls in. Needed for
- * a base that was made before threading was turned on. Returns 0, or -1 when
- * no descriptor is to be had. */
+ * eventfd that it otherwise gets when another thread first calls in, or when
+ * its loop starts in another thread than the one that made it. Needed for a
+ * base that was made before threading was turned on. Returns 0, or -1 when no
+ * descriptor is to be had. */
 int evthread_make_base_notifiable(struct event_base *base);
 
 #ifdef __cplusplus
