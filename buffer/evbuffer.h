@@ -70,9 +70,6 @@ struct evbuffer {
   // A guard has more to do than to count: there is a lock, or debug mode is on.
   bool guarded = false;
   bool misuse_told = false;  // debug mode warns once of each buffer
-  // The guards that have taken the lock; those that were there before it have
-  // not. Changed by who holds it.
-  uint32_t locked_guards = 0;
   // In debug mode, without a lock: the thread that is inside, and how deep.
   const void* user = nullptr;
   uint32_t user_depth = 0;
@@ -177,12 +174,12 @@ void BufferSetPool(evbuffer* buffer, ChainPool* pool);
 class BufferGuard {
  public:
   explicit BufferGuard(evbuffer* buffer) : buffer_(buffer) {
-    if (ABSL_PREDICT_FALSE(buffer->guarded)) Enter(buffer);
+    if (ABSL_PREDICT_FALSE(buffer->guarded)) taken_ = Enter(buffer);
     ++buffer->refs;
   }
   ~BufferGuard() {
     if (ABSL_PREDICT_FALSE(buffer_->guarded)) {
-      Leave(buffer_);
+      Leave(buffer_, taken_);
     } else if (--buffer_->refs == 0) {
       Destroy(buffer_);
     }
@@ -193,11 +190,13 @@ class BufferGuard {
  private:
   friend class BufferPairGuard;
 
-  static void Enter(evbuffer* buffer);
-  static void Leave(evbuffer* buffer);
+  // Returns the lock that it took, null where there is none.
+  static SharedLock* Enter(evbuffer* buffer);
+  static void Leave(evbuffer* buffer, SharedLock* taken);
   static void Destroy(evbuffer* buffer);
 
   evbuffer* buffer_;
+  SharedLock* taken_ = nullptr;  // a callback may give the buffer one later
 };
 
 // For two buffers, which may be the same or share a lock. Two locks are always

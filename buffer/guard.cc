@@ -48,22 +48,22 @@ void NoteUserGone(evbuffer* buffer) {
 
 }  // namespace
 
-void BufferGuard::Enter(evbuffer* buffer) {
-  if (buffer->lock != nullptr) {
-    buffer->lock->Lock();
-    ++buffer->locked_guards;
-  } else {
+SharedLock* BufferGuard::Enter(evbuffer* buffer) {
+  if (buffer->lock == nullptr) {
     NoteUser(buffer);
+    return nullptr;
   }
+  buffer->lock->Lock();
+  return buffer->lock;
 }
 
-void BufferGuard::Leave(evbuffer* buffer) {
-  SharedLock* lock = nullptr;
-  if (buffer->locked_guards > 0) {
-    --buffer->locked_guards;
-    lock = buffer->lock;
-  } else {
+void BufferGuard::Leave(evbuffer* buffer, SharedLock* taken) {
+  SharedLock* lock = taken;
+  if (taken == nullptr) {
     NoteUserGone(buffer);
+    // One that came meanwhile: others count by it now.
+    lock = buffer->lock;
+    if (lock != nullptr) lock->Lock();
   }
   // The buffer's memory goes while its lock is held, the lock when it is not.
   SharedLock* unused = --buffer->refs == 0 ? BufferTakeApart(buffer) : nullptr;

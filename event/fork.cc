@@ -69,9 +69,12 @@ void ForgetParentsLoop(event_base* base) {
   base->deliveries_left = 0;
   base->cache_time = false;
   base->cached_time_us = 0;
+}
+
+// Who waits for a callback's end is a thread of the parent. A condition that
+// somebody waits for can't be freed, so it is left to itself.
+void ForgetWaiters(event_base* base) {
   if (base->waiters == nullptr) return;
-  // Who waits for the callback's end is the parent's as well. A condition that
-  // somebody waits for can't be freed, so it is left to itself.
   base->waiters = nullptr;
   if (!base->callback_done.Init()) {
     LogWarn("%s: no memory for a condition variable", __func__);
@@ -87,6 +90,7 @@ int AdoptAfterFork(event_base* base) {
   if (base->waiting || (is_child && base->running && !IsLoopThread(base))) {
     ForgetParentsLoop(base);
   }
+  if (is_child) ForgetWaiters(base);
   bool has_objects = true;
   bool is_told = true;
   if (base->backend.table->forked(base->backend.state) < 0) {

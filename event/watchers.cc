@@ -23,6 +23,7 @@ Watchers::~Watchers() {
   for (List* list : {&prepare_, &check_}) {
     while (evwatch* watcher = list->front()) Free(watcher);
   }
+  ForgetRun();  // one of a parent's thread, in a fork's child
 }
 
 namespace {

@@ -121,7 +121,8 @@ void StackSample::Arm(int64_t limit_ns) {
 void StackSample::Disarm() {
   if (thread_ == nullptr) return;
   Withdraw();
-  SetTimer(timer_, 0);
+  // In a fork's child the number may be that of another timer.
+  if (process_ == getpid()) SetTimer(timer_, 0);
 }
 
 void StackSample::Log() {

@@ -120,7 +120,8 @@ bool TraceFile::Create(size_t limit_bytes) {
   // process (SIGBUS), so first it has to be ours alone. The lock is that of
   // this very open(): the child of a fork that opens the file again is another,
   // and so is this process if it comes by another name.
-  if (flock(fd_, LOCK_EX | LOCK_NB) != 0) return false;
+  // (Where a file system knows no locks, nobody can be asked.)
+  if (flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
   if (ftruncate(fd_, 0) != 0) return false;
   void* memory =
       mmap(nullptr, limit_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
@@ -192,8 +193,10 @@ void TraceFile::Close() {
   LetGo();
 }
 
-// Of all that share the open file the last to do so gives up the lock.
+// Of all that share the open file the last to do so gives up the lock. It is
+// no process's any more: a child may have the number of the one it was.
 void TraceFile::LetGo() {
+  process_ = 0;
   if (memory_ != nullptr) munmap(memory_, limit_bytes_);
   memory_ = nullptr;
   if (fd_ >= 0) close(fd_);

@@ -4,6 +4,7 @@
 #include <event2/buffer_compat.h>
 #include <event2/event.h>
 
+#include <atomic>
 #include <functional>
 
 #include "tests/buffer/buffer_checks.h"
@@ -228,6 +229,41 @@ TEST_F(Guard, ACallbackMayGiveItsBufferALock) {
   evbuffer_lock(buffer.get());
   EXPECT_EQ(CountingLocks::depth(), 1);
   evbuffer_unlock(buffer.get());
+}
+
+// The call that the callback belongs to leaves without unlocking what it never
+// locked, and while another thread has the buffer, it waits.
+TEST_F(Guard, ALockThatCameInACallbackIsNotGivenBackForAnother) {
+  OwnedBuffer owned = NewBuffer();
+  struct Shared {
+    std::thread other;
+    std::atomic<bool> is_inside{false};
+  } shared;
+  evbuffer_add_cb(
+      owned.get(),
+      [](evbuffer* buffer, const evbuffer_cb_info* info, void* arg) {
+        auto* both = static_cast<Shared*>(arg);
+        if (info->n_added == 1) {
+          EXPECT_EQ(evbuffer_enable_locking(buffer, nullptr), 0);
+          both->other = std::thread([buffer, both] {
+            evbuffer_lock(buffer);
+            both->is_inside = true;
+            EXPECT_EQ(evbuffer_get_length(buffer), 1u);
+            CountingLocks::WaitForWaiting(1);  // for the call that ends
+            evbuffer_unlock(buffer);
+            EXPECT_EQ(CountingLocks::depth(), 0);
+          });
+          while (!both->is_inside) std::this_thread::yield();
+        }
+      },
+      &shared);
+  evbuffer_add(owned.get(), "x", 1);
+  EXPECT_EQ(CountingLocks::depth(), 0);
+  shared.other.join();
+  // Nobody has it now.
+  std::thread last([&] { evbuffer_add(owned.get(), "yz", 2); });
+  last.join();
+  EXPECT_EQ(Contents(owned.get()), "xyz");
 }
 
 TEST_F(Guard, ACallbackMayFreeItsLockedBuffer) {

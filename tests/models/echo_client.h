@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -91,10 +92,10 @@ inline int OpenDescriptors(const std::vector<pid_t>& pids) {
   return count;
 }
 
-// The state of each thread of process `pid`, a letter each: proc(5).
-inline std::string ThreadStates(pid_t pid) {
+// The threads of process `pid`, and the state of each, a letter: proc(5).
+inline std::map<pid_t, char> ThreadStates(pid_t pid) {
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task/";
-  std::string states;
+  std::map<pid_t, char> states;
   DIR* directory = opendir(tasks.c_str());
   if (directory == nullptr) return states;
   while (dirent* entry = readdir(directory)) {
@@ -102,7 +103,9 @@ inline std::string ThreadStates(pid_t pid) {
     std::string name;
     char state = 0;
     std::getline(stat, name, ')');
-    if (stat >> state) states.push_back(state);
+    if (stat >> state) {
+      states[static_cast<pid_t>(atoi(entry->d_name))] = state;
+    }
   }
   closedir(directory);
   return states;
@@ -111,9 +114,11 @@ inline std::string ThreadStates(pid_t pid) {
 // Whether nobody in these is doing anything, nor has ended and not been buried.
 inline bool AllSleep(const std::vector<pid_t>& pids) {
   for (pid_t pid : pids) {
-    std::string states = ThreadStates(pid);
-    if (states.find_first_not_of('S') != std::string::npos) return false;
+    const std::map<pid_t, char> states = ThreadStates(pid);
     if (states.empty()) return false;
+    for (const auto& [thread, state] : states) {
+      if (state != 'S') return false;
+    }
   }
   return true;
 }

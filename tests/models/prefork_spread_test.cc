@@ -237,8 +237,8 @@ TEST(PreforkSpreadTest, ASharedListenerIsServedByWhoeverIsNotBusy) {
       if (OpenDescriptors(idle[w]) == had[w]) continue;
       busy.push_back(idle[w]);
       kill(busy.back(), SIGSTOP);
-      EXPECT_TRUE(
-          Eventually([&] { return ThreadStates(busy.back())[0] == 'T'; }));
+      EXPECT_TRUE(Eventually(
+          [&] { return ThreadStates(busy.back())[busy.back()] == 'T'; }));
       idle.erase(idle.begin() + static_cast<std::ptrdiff_t>(w));
       break;
     }

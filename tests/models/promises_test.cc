@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -79,10 +80,16 @@ class ModelTest : public ::testing::TestWithParam<std::string> {
   // that does is never found asleep. (Its processor time would tell less: on a
   // busy machine it may get little.)
   static void ExpectRest(const Process& server) {
-    int asleep = 0;
+    std::map<pid_t, int> asleep;
     EXPECT_TRUE(Eventually([&] {
-      asleep += AllSleep(Processes(server.pid()));
-      return asleep == 5;
+      bool all = true;
+      for (pid_t pid : Processes(server.pid())) {
+        for (const auto& [thread, state] : ThreadStates(pid)) {
+          asleep[thread] += state == 'S';
+          all = all && asleep[thread] >= 5;
+        }
+      }
+      return all;
     })) << "it spins";
   }
 

@@ -14,10 +14,10 @@ enum { kMoves = 1000000, kPatienceMs = 5000, kLookMs = 10 };
 struct pump {
   struct evbuffer *from, *to;
   struct pump *other;
-  int moves;
+  long moves;
 };
 
-static int moves_of(struct pump *pump) {
+static long moves_of(struct pump *pump) {
   return __atomic_load_n(&pump->moves, __ATOMIC_RELAXED);
 }
 
@@ -36,7 +36,8 @@ int main(void) {
   struct evbuffer *a, *b;
   struct pump pumps[2] = {{0}};
   pthread_t threads[2];
-  int done = 0, still_ms = 0;
+  long done = 0;
+  int still_ms = 0;
   evthread_use_pthreads();
   a = evbuffer_new(), b = evbuffer_new();
   evbuffer_enable_locking(a, NULL), evbuffer_enable_locking(b, NULL);
@@ -48,7 +49,7 @@ int main(void) {
 
   while ((moves_of(&pumps[0]) < kMoves || moves_of(&pumps[1]) < kMoves) &&
          still_ms < kPatienceMs) {
-    int moves;
+    long moves;
     usleep(kLookMs * 1000);
     moves = moves_of(&pumps[0]) + moves_of(&pumps[1]);
     still_ms = moves == done ? still_ms + kLookMs : 0;
