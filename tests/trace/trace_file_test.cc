@@ -184,7 +184,7 @@ TEST_F(TraceFileTest, AChildThatLivesOnKeepsNobodyFromTheFile) {
     Append(file, "{\"writer\":1}");
     if (fork() == 0) {
       close(hold[1]);
-      char byte;
+      char byte = 0;
       if (write(begun[1], "x", 1) == 1) byte = read(hold[0], &byte, 1) != 0;
       // A daemon, whose parent is gone: the name is free for it as well.
       TraceFile* again = Open();
