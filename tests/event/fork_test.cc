@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -619,9 +620,13 @@ TEST_P(ForkTest, WithThreadsAChildThatMadeItsBaseNotifiableIsWoken) {
                 event_set_log_callback([](int, const char*) {});
                 if (evthread_make_base_notifiable(base()) != 0) return 1;
                 int result = -1;
+                std::atomic<bool> has_begun = false;
+                TestEvent begin(base(), -1, 0,
+                                [&](short) { has_begun = true; });
+                begin.AddMicros(0);
                 std::thread looper([&] { result = Loop(); });
-                usleep(20000);
-                event_base_loopexit(base(), nullptr);  // late or early
+                while (!has_begun) std::this_thread::yield();
+                event_base_loopexit(base(), nullptr);
                 looper.join();
                 return result == 0 ? 0 : 2;
               }),
